@@ -1,0 +1,77 @@
+# Everything the project can do. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+MODULES := pkg services/auth services/resources
+BIN := $(CURDIR)/.bin
+LINT := $(BIN)/golangci-lint
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# Tests wait for servers more than they compute, so more of them run at once
+# than there are processors.
+TEST := go test -race -parallel 8
+each = for module in $(MODULES); do echo "== $$module"; (cd $$module && $(1)); done
+
+.PHONY: help
+help: ## list the commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: tandem ## build authd, resourcesd and the development tool into .bin
+	@cd services/auth && $(BUILD) -o $(BIN)/authd ./cmd/authd
+	@cd services/resources && $(BUILD) -o $(BIN)/resourcesd ./cmd/resourcesd
+
+.PHONY: tandem
+tandem:
+	@cd pkg && $(BUILD) -o $(BIN)/tandem ./devstack/cmd/tandem
+
+# What the tests and the benchmarks need is installed where that is possible.
+.PHONY: prepare
+prepare: tandem
+	@$(BIN)/tandem prepare
+
+.PHONY: run
+run: build ## run the whole pair on throw-away servers; Ctrl-C ends it
+	@exec $(BIN)/tandem run
+
+.PHONY: demo
+demo: build ## walk through the pair with plain HTTPS and check every step
+	@exec $(BIN)/tandem demo
+
+.PHONY: migrate
+migrate: build ## bring the schema of DATABASE_URL up to date
+	@$(BIN)/authd migrate
+	@$(BIN)/resourcesd migrate
+
+.PHONY: test
+test: prepare ## run every test with the race detector
+	@$(call each,$(TEST) ./...)
+
+.PHONY: race
+race: prepare ## run every test three times, in random order
+	@$(call each,$(TEST) -count=3 -shuffle=on ./...)
+
+.PHONY: bench
+bench: build prepare ## measure the cached read against a bare handler, then the Go benchmarks
+	@cd services/resources && $(BUILD) -o $(BIN)/bench ./cmd/bench
+	@$(BIN)/bench -resourcesd $(BIN)/resourcesd
+	@cd pkg && go test -run='^$$' -bench=. -benchmem ./bearer ./httpserver
+	@cd services/resources && go test -run='^$$' -bench=. -benchmem ./internal/app
+
+.PHONY: lint
+lint: $(LINT) ## check style, formatting and modules
+	@$(call each,$(LINT) run ./... && $(LINT) fmt --diff ./... && GOWORK=off go mod tidy -diff)
+	@cd tools && GOWORK=off go mod tidy -diff
+
+.PHONY: fmt
+fmt: $(LINT) ## format every file
+	@$(call each,$(LINT) fmt ./...)
+
+.PHONY: gen
+gen: prepare ## rewrite the golden files that tests compare with
+	@$(call each,go generate ./...)
+
+$(LINT): tools/go.mod tools/go.sum
+	@cd tools && GOWORK=off GOBIN=$(BIN) go install tool
+	@touch $@

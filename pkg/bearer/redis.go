@@ -1,0 +1,60 @@
+package bearer
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"tandem.example/pkg/epoch"
+)
+
+// The keys that make tokens live. All of one subject share a slot; each has a
+// TTL.
+
+// TokenKey is there while the access token jti of sub has not been revoked.
+func TokenKey(sub, jti string) string { return "auth:{" + sub + "}:t:" + jti }
+
+// SessionKey is there while the session sid of sub has not ended.
+func SessionKey(sub, sid string) string { return "auth:{" + sub + "}:s:" + sid }
+
+// ClerkKey is there while the Clerk session sid counts as seen and active.
+func ClerkKey(sid string) string { return "clerk:{" + sid + "}" }
+
+// ClerkRevokedKey is there while the Clerk session sid must not be admitted
+// again.
+func ClerkRevokedKey(sid string) string { return "clerk:{" + sid + "}:revoked" }
+
+// probe is the question whether a token is live, as one command.
+type probe struct {
+	cmd  *redis.IntCmd
+	want int64
+}
+
+func probeOf(ctx context.Context, p *Principal) probe {
+	if p.External {
+		return probe{redis.NewIntCmd(ctx, "exists", ClerkKey(p.SessionID)), 1}
+	}
+	return probe{redis.NewIntCmd(ctx, "exists", TokenKey(p.Subject, p.TokenID), SessionKey(p.Subject, p.SessionID)), 2}
+}
+
+// live reads the reply; before the trip has been made it is false.
+func (p probe) live() (bool, error) {
+	n, err := p.cmd.Result()
+	return n == p.want, err
+}
+
+// Live tells in one round trip whether a verified token is still live. It
+// returns nil, [ErrRevoked] or a 503.
+func Live(ctx context.Context, e *epoch.Epoch, c *Claims) error {
+	p := principalOf(c)
+	ask := probeOf(ctx, &p)
+	if err := e.Do(ctx, ask.cmd); err != nil {
+		return err
+	}
+	if live, err := ask.live(); err != nil {
+		return ErrUnread.Because(err)
+	} else if !live {
+		return ErrRevoked
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package clerksession
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"tandem.example/pkg/bearer"
+)
+
+// claims are the members that the policy reads for itself, since the SDK drops
+// or reinterprets them.
+type claims struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Session  string   `json:"sid"`
+	Party    string   `json:"azp"`
+	Status   string   `json:"sts"`
+	Expiry   *float64 `json:"exp"`
+	Audience audience `json:"aud"`
+	Version  int      `json:"v"`
+	Org      struct {
+		ID   string `json:"id"`
+		Role string `json:"rol"` // without its prefix
+	} `json:"o"`
+	OrgID   string `json:"org_id"` // version 1
+	OrgRole string `json:"org_role"`
+	Actor   struct {
+		Subject string `json:"sub"`
+	} `json:"act"`
+}
+
+// audience takes a string or an array of them.
+type audience []string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (a *audience) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] == '"' {
+		*a = audience{""}
+		return json.Unmarshal(text, &(*a)[0])
+	}
+	return json.Unmarshal(text, (*[]string)(a))
+}
+
+// judge applies everything that the SDK leaves open.
+func (c *claims) judge(cfg *Config) (Session, error) {
+	switch {
+	case c.Issuer != cfg.Issuer:
+		return Session{}, bearer.ErrIssuer
+	case c.Expiry == nil, !identifier(c.Subject, "user_"), !identifier(c.Session, "sess_"):
+		return Session{}, bearer.ErrClaims
+	case c.Status != "" && c.Status != "active":
+		return Session{}, ErrPending
+	case !c.partyAllowed(cfg):
+		return Session{}, ErrParty
+	case len(c.Audience) > 0 && (cfg.Audience == "" || !slices.Contains(c.Audience, cfg.Audience)):
+		return Session{}, bearer.ErrAudience
+	}
+	s := Session{ID: c.Session, UserID: c.Subject, Party: c.Party, Actor: c.Actor.Subject, Expires: time.Unix(int64(*c.Expiry), 0)}
+	switch c.Version {
+	case 0, 1:
+		s.OrgID, s.OrgRole = c.OrgID, c.OrgRole
+	case 2: // a top-level org_id in a version 2 token is not Clerk's
+		s.OrgID, s.OrgRole = c.Org.ID, c.Org.Role
+		if s.OrgRole != "" {
+			s.OrgRole = "org:" + strings.TrimPrefix(s.OrgRole, "org:")
+		}
+	default:
+		return Session{}, bearer.ErrClaims
+	}
+	if s.OrgID == "" {
+		s.OrgRole = ""
+	} else if !identifier(s.OrgID, "org_") {
+		return Session{}, bearer.ErrClaims
+	}
+	return s, nil
+}
+
+func (c *claims) partyAllowed(cfg *Config) bool {
+	if c.Party == "" {
+		return cfg.AllowNoParty
+	}
+	return slices.Contains(cfg.AuthorizedParties, c.Party)
+}

@@ -1,0 +1,54 @@
+package clerksession
+
+import (
+	"strings"
+	"time"
+
+	"tandem.example/pkg/bearer"
+)
+
+// Session is what a verified token says.
+type Session struct {
+	ID      string // sess_…
+	UserID  string // user_…
+	OrgID   string // empty without an active organisation
+	OrgRole string // with its prefix, as in org:admin
+	Party   string // the origin the token was made for
+	Actor   string // who impersonates the user, for audit
+	Expires time.Time
+}
+
+// memberScopes is what every user of Clerk may do in their tenant. No role at
+// Clerk gives the admin scope, which is over all tenants.
+const memberScopes bearer.Scopes = "resources:read resources:write"
+
+// Principal is the caller that the session stands for.
+func (s Session) Principal() bearer.Principal {
+	p := bearer.Principal{
+		Subject: s.UserID, ClientID: s.Party, Tenant: s.UserID, SessionID: s.ID,
+		Scopes: memberScopes, Expires: s.Expires, Actor: s.Actor, External: true,
+	}
+	if s.OrgID != "" {
+		p.Tenant = s.OrgID
+	}
+	if s.OrgRole != "" {
+		p.Roles = []string{s.OrgRole}
+	}
+	return p
+}
+
+// identifier accepts Clerk's ids and nothing that would change the meaning of a
+// URL or a key.
+func identifier(s, prefix string) bool {
+	rest, ok := strings.CutPrefix(s, prefix)
+	if !ok || rest == "" || len(s) > 128 {
+		return false
+	}
+	for _, c := range []byte(rest) {
+		word := c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !word {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,114 @@
+// Package coherent is a read-through cache that is never stale: a read returns
+// no version older than any that was acknowledged, or returned by any read,
+// before it began, through whichever process.
+//
+// A cell is either a value with its version, a lease to fill it, or a set of
+// write markers. A writer marks the cell in Redis before it changes the
+// database and unmarks it once the outcome is known; while it is marked every
+// reader goes to the database and nothing is filled. A marker never expires.
+// Whoever finds one past its deadline asks the database's operation row which
+// way that write went and, if it has not gone, makes sure that it never can.
+//
+// The cost: a hit is one GET; a miss is that, a lease, a database read and a
+// fill; a write waits for one round trip more than without a cache.
+//
+// What it rests on: every write goes through [Cache.Write]; reads that fill run
+// SERIALIZABLE and from the leaseholder, not from a follower; an operation row
+// outlives any statement that may still arrive for it; and the assumptions of
+// package epoch.
+package coherent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"tandem.example/pkg/epoch"
+)
+
+const (
+	valueLife  = 10 * time.Minute // a value's lifetime in Redis, less up to a tenth
+	leaseLife  = 3 * time.Second  // a fill later than this is refused
+	softFor    = 5 * time.Second  // a marker older than this is resolved by whoever meets it
+	resolveFor = 200 * time.Millisecond
+	unmarkFor  = 2 * time.Second
+	behindOpen = 256 // so much is unmarked and resolved behind answers at once
+)
+
+// Entry is one version of a value. Body is what a reader gets, byte for byte;
+// it must not be modified.
+type Entry struct {
+	Version int64 // positive, and growing with each committed write of the cell
+	Body    []byte
+}
+
+// Config is what a Cache is made of.
+type Config struct {
+	Region  string
+	Epochs  *epoch.Keeper
+	Arbiter Arbiter
+	// Admit, if set, is asked before a read goes on from its first round trip;
+	// its error ends the read. The check of a token that rides along in that
+	// round trip is awaited here.
+	Admit   func(context.Context) error
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+}
+
+// Cache is safe for concurrent use.
+type Cache struct {
+	cfg       Config
+	metrics   metrics
+	resolving sync.Map       // token and cell of each marker that is being resolved
+	behind    sync.WaitGroup // unmarking and resolving that nobody waits for
+	slots     chan struct{}
+}
+
+// New makes a cache. It does no I/O.
+func New(cfg Config) *Cache {
+	if cfg.Admit == nil {
+		cfg.Admit = func(context.Context) error { return nil }
+	}
+	return &Cache{cfg: cfg, metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, behindOpen)}
+}
+
+// Stop waits until nothing runs behind an answer any more. What is cut short is
+// not lost: the marker stays, and the next reader resolves it.
+func (c *Cache) Stop(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		c.behind.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// goBehind runs work that no caller waits for, with a deadline of its own. It
+// reports false, and does nothing, if there is no room.
+func (c *Cache) goBehind(ctx context.Context, limit time.Duration, work func(context.Context)) bool {
+	select {
+	case c.slots <- struct{}{}:
+	default:
+		return false
+	}
+	c.behind.Go(func() {
+		defer func() { <-c.slots }()
+		within(ctx, limit, work)
+	})
+	return true
+}
+
+// within runs work to its own deadline, whatever becomes of the request.
+func within(ctx context.Context, limit time.Duration, work func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	work(ctx)
+}

@@ -1,0 +1,41 @@
+package coherent
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+
+	"tandem.example/pkg/env"
+	"tandem.example/pkg/epoch"
+)
+
+// Module provides *Cache over the table operations. A service whose token check
+// rides along with the reads supplies an [Admission].
+var Module = fx.Module("coherent",
+	fx.Provide(provide, fx.Annotate(NewPostgres, fx.As(new(Arbiter)))),
+)
+
+// Admission is the type of [Config].Admit as fx knows it.
+type Admission func(context.Context) error
+
+type params struct {
+	fx.In
+
+	App     env.App
+	Epochs  *epoch.Keeper
+	Arbiter Arbiter
+	Admit   Admission `optional:"true"`
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+}
+
+func provide(life fx.Lifecycle, p params) *Cache {
+	c := New(Config{
+		Region: p.App.Region, Epochs: p.Epochs, Arbiter: p.Arbiter, Admit: p.Admit,
+		Log: p.Log.Named("coherent"), Metrics: p.Metrics,
+	})
+	life.Append(fx.StopHook(c.Stop))
+	return c
+}

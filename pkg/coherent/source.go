@@ -1,0 +1,60 @@
+package coherent
+
+// Source tells where a read's answer came from.
+type Source uint8
+
+// The sources. Whatever is not a Hit was read from the database.
+const (
+	_             Source = iota
+	Hit                  // Redis
+	Miss                 // the database, and the cell was filled
+	MissUnfilled         // the database; a write overtook the fill, or it failed
+	MissLeased           // the database, since another reader fills the cell
+	BypassMarked         // the database, since a write is under way
+	BypassAsked          // the database, since the reader asked for it
+	BypassNoRedis        // the database, since Redis did not answer
+
+	sources = BypassNoRedis + 1
+)
+
+// Outcome is hit, miss or bypass.
+func (s Source) Outcome() string {
+	switch {
+	case s == Hit:
+		return "hit"
+	case s < BypassMarked:
+		return "miss"
+	default:
+		return "bypass"
+	}
+}
+
+// Cause says why it was not a plain hit or miss, in one word.
+func (s Source) Cause() string {
+	switch s {
+	case Hit, Miss:
+		return ""
+	case MissUnfilled:
+		return "unfilled"
+	case MissLeased:
+		return "leased"
+	case BypassMarked:
+		return "marked"
+	case BypassAsked:
+		return "request"
+	case BypassNoRedis, sources:
+	}
+	return "redis"
+}
+
+// Status is the member of the Cache-Status header (RFC 9211) for a cache of
+// that name.
+func (s Source) Status(cache string) string {
+	if s == Hit {
+		return cache + "; hit"
+	}
+	if s == Miss {
+		return cache + "; fwd=miss; stored"
+	}
+	return cache + "; fwd=" + s.Outcome() + "; detail=" + s.Cause()
+}

@@ -1,0 +1,30 @@
+-- UNMARK: the outcome of a write is known. Also used for a marker that a reader
+-- resolved, and for a write that did nothing (no version).
+-- KEYS: value, markers.  ARGV: token, version (16 hex digits) or '', encoded
+-- value or '', its lifetime in milliseconds.
+local token, version, blob = ARGV[1], ARGV[2], ARGV[3]
+if redis.call('HDEL', KEYS[2], token) == 0 then
+  -- The token is lost or was resolved: never replace, only drop what is older.
+  if version ~= '' then
+    local v = redis.call('GET', KEYS[1])
+    if v and (string.sub(v, 1, 1) == 'L' or string.sub(v, 3, 18) < version) then
+      redis.call('DEL', KEYS[1])
+    end
+  end
+  return 0
+end
+-- _max is the newest version any writer of this set reported, so that UNMARKs
+-- in another order than the commits cannot bring the older value back.
+local max = redis.call('HGET', KEYS[2], '_max')
+if version ~= '' and (not max or version > max) then
+  max = version
+  redis.call('HSET', KEYS[2], '_max', max)
+end
+local others = redis.call('HLEN', KEYS[2])
+if max then others = others - 1 end
+if others > 0 then return 1 end
+redis.call('DEL', KEYS[2])
+if blob ~= '' and version == max then
+  redis.call('SET', KEYS[1], blob, 'PX', ARGV[4])
+end
+return 2

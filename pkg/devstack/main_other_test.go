@@ -1,0 +1,12 @@
+//go:build !linux
+
+package devstack_test
+
+import (
+	"testing"
+
+	"tandem.example/pkg/devstack"
+	"tandem.example/pkg/devstack/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(devstack.Tests{M: m}) }

@@ -1,0 +1,92 @@
+package devstack
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"os"
+
+	"github.com/nats-io/nats.go"
+
+	"tandem.example/pkg/devstack/internal/proc"
+)
+
+// natsUsers are the subjects that each user may publish to; nil is all. All but
+// the admin may subscribe to their own replies and to events.
+func natsUsers() map[string][]string {
+	jetStream := []string{"$JS.API.>", "$JS.ACK.>", "$JS.FC.>"}
+	return map[string][]string{
+		"admin":    nil,
+		Auth:       append([]string{"revocations.>", "audit.>"}, jetStream...),
+		Resources:  append([]string{"invalidations.>"}, jetStream...),
+		Subscriber: jetStream,
+	}
+}
+
+type natsServer struct {
+	external  string
+	address   string
+	passwords map[string]string
+}
+
+func (n *natsServer) url(user string) string {
+	if n.external != "" {
+		return n.external
+	}
+	u := url.URL{Scheme: "tls", Host: n.address, User: url.UserPassword(user, n.passwords[user])}
+	return u.String()
+}
+
+// startNATS runs the embedded server as a child of its own, so that it can be
+// killed and started alone.
+func (h *host) startNATS(ctx context.Context, name string, o Options) (*natsServer, error) {
+	if o.NATSURL != "" {
+		return &natsServer{external: o.NATSURL}, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir := h.path(name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	n := &natsServer{address: address(port), passwords: map[string]string{}}
+	conf := natsConfig{Name: name, Port: port, Store: dir, CertFile: h.certFile, KeyFile: h.keyFile, Sync: !o.Fast}
+	for user, publish := range natsUsers() {
+		n.passwords[user] = secret()
+		conf.Users = append(conf.Users, natsUser{user, n.passwords[user], publish})
+	}
+	data, err := json.Marshal(conf)
+	if err != nil {
+		return nil, err
+	}
+	file := h.path(name, "nats.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return nil, err
+	}
+	err = h.table.Add(proc.Spec{Name: name, Path: self, Args: []string{roleNATS, file}, Env: []string{"TZ=UTC"}, Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	return n, h.bring(ctx, name, func(context.Context) error { return h.pingNATS(n) })
+}
+
+// pingNATS asks JetStream, which is ready after the listener.
+func (h *host) pingNATS(n *natsServer) error {
+	conn, err := nats.Connect(n.url("admin"), nats.RootCAs(h.ca.CAFile()), nats.NoReconnect())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := conn.JetStream()
+	if err != nil {
+		return err
+	}
+	_, err = js.AccountInfo()
+	return err
+}

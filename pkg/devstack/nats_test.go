@@ -1,0 +1,102 @@
+package devstack_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tandem.example/pkg/devstack"
+)
+
+func natsConn(t *testing.T, s *devstack.Stack, raw string, more ...nats.Option) *nats.Conn {
+	t.Helper()
+	conn, err := nats.Connect(raw, append(more, nats.RootCAs(s.CAFile))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+func TestNATSRefusesStrangers(t *testing.T) {
+	t.Parallel()
+	s := devstack.T(t, devstack.Options{NATS: true})
+	_, host, _ := strings.Cut(s.NATSURL, "@")
+	for name, raw := range map[string]string{
+		"plain text":     "nats://" + host, // the server demands TLS, no authority is trusted
+		"no credentials": "tls://" + host,
+		"wrong password": "tls://admin:no@" + host,
+	} {
+		var opts []nats.Option
+		if name != "plain text" {
+			opts = append(opts, nats.RootCAs(s.CAFile))
+		}
+		conn, err := nats.Connect(raw, opts...)
+		if err == nil {
+			conn.Close()
+			t.Errorf("%s is let in", name)
+		}
+	}
+}
+
+func TestNATSRights(t *testing.T) {
+	t.Parallel()
+	s := devstack.T(t, devstack.Options{OwnNATS: true})
+	for _, tt := range []struct {
+		user, subject string
+		allowed       bool
+	}{
+		{devstack.Resources, "invalidations.v1.resources.doc.1", true},
+		{devstack.Resources, "revocations.v1.sessions.1", false},
+		{devstack.Auth, "revocations.v1.sessions.1", true},
+		{devstack.Auth, "invalidations.v1.resources.doc.1", false},
+		{devstack.Subscriber, "invalidations.v1.resources.doc.1", false},
+	} {
+		conn := natsConn(t, s, s.NATSURLFor(tt.user), nats.ErrorHandler(nil))
+		if err := errors.Join(conn.Publish(tt.subject, nil), conn.FlushTimeout(5*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		// A refusal is sent before the answer to the flush.
+		if err := conn.LastError(); errors.Is(err, nats.ErrPermissionViolation) == tt.allowed || tt.allowed && err != nil {
+			t.Errorf("%s on %s: %v", tt.user, tt.subject, err)
+		}
+	}
+}
+
+func TestKilledNATSKeepsItsStream(t *testing.T) {
+	t.Parallel()
+	s := devstack.T(t, devstack.Options{OwnNATS: true})
+	conn := natsConn(t, s, s.NATSURLFor(devstack.Resources), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "INVALIDATIONS", Subjects: []string{"invalidations.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), "invalidations.v1.resources.doc.1", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Kill("nats"), s.Start(t.Context(), "nats")); err != nil {
+		t.Fatal(err)
+	}
+	late := natsConn(t, s, s.NATSURLFor(devstack.Subscriber))
+	if js, err = jetstream.New(late); err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := js.CreateConsumer(t.Context(), "INVALIDATIONS", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := msg.DoubleAck(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

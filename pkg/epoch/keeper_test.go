@@ -1,0 +1,205 @@
+package epoch_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tandem.example/pkg/devstack"
+	"tandem.example/pkg/epoch"
+)
+
+func TestTheFirstEpochOpensAtOnceAndForAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	waiting := w.keeper(w.stack, nil)
+	var replays atomic.Int64
+	opening := w.keeper(w.stack, counting(&replays))
+	a, b := await(t, waiting, 1), await(t, opening, 1)
+	if a.Number() != 1 || b.Number() != 1 || replays.Load() == 0 {
+		t.Fatalf("epochs %d and %d after %d replays", a.Number(), b.Number(), replays.Load())
+	}
+	if err := set(t.Context(), a, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Do(t.Context(), redis.NewStringCmd(t.Context(), "get", "nothing")); err != nil {
+		t.Fatalf("a missing key is an error: %v", err)
+	}
+}
+
+// Without auth nobody knows which tokens were revoked, so nothing is served.
+func TestNobodyServesBeforeTheReplay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	broken := w.keeper(w.stack, func(context.Context, *epoch.Epoch) error { return errNoReplay })
+	waiting := w.keeper(w.stack, nil)
+	deadline := time.After(2 * time.Second)
+	<-deadline
+	for _, k := range []*epoch.Keeper{broken, waiting} {
+		if _, err := k.Current(); !errors.Is(err, epoch.ErrNotReady) {
+			t.Errorf("current: %v", err)
+		}
+	}
+	if err := broken.Ready(); !errors.Is(err, errNoReplay) {
+		t.Errorf("readiness does not say why: %v", err)
+	}
+}
+
+// Two regions over one database would mark each other's cells in vain.
+func TestASecondRegionIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	store := epoch.NewPostgres(w.db)
+	if won, err := store.Advance(t.Context(), "here", 0, "a"); err != nil || !won {
+		t.Fatalf("the first region: %t, %v", won, err)
+	}
+	if _, err := store.Advance(t.Context(), "there", 0, "b"); !errors.Is(err, epoch.ErrSecondRegion) {
+		t.Errorf("a second region: %v", err)
+	}
+	if won, err := store.Advance(t.Context(), "here", 0, "b"); err != nil || won {
+		t.Errorf("the same region once more: %t, %v", won, err)
+	}
+}
+
+// A restarted Redis has lost its data, or has it back from an old dump: another
+// epoch, which opens only after every lease on the one before has ended.
+func TestARestartedRedisIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var replays atomic.Int64
+	k, other := w.keeper(w.stack, counting(&replays)), w.keeper(w.stack, nil)
+	old := await(t, k, 1)
+	await(t, other, 1)
+	if err := w.stack.Kill("redis"); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Do(t.Context(), redis.NewStringCmd(t.Context(), "get", "k")); !errors.Is(err, epoch.ErrUnavailable) {
+		t.Fatalf("a dead server answered: %v", err)
+	}
+	replays.Store(0)
+	begin := time.Now()
+	if err := w.stack.Start(t.Context(), "redis"); err != nil {
+		t.Fatal(err)
+	}
+	next := await(t, k, 2)
+	if waited := time.Since(begin); waited < 2*time.Second {
+		t.Errorf("the new epoch opened after %s, within a lease on the old one", waited)
+	}
+	if replays.Load() == 0 {
+		t.Error("it opened without a replay")
+	}
+	if err := old.Held(); !errors.Is(err, epoch.ErrLapsed) {
+		t.Errorf("the old epoch is still held: %v", err)
+	}
+	if err := next.Held(); err != nil {
+		t.Error(err)
+	}
+	if n := await(t, other, 2).Number(); n != next.Number() {
+		t.Errorf("two processes are in epochs %d and %d", next.Number(), n)
+	}
+}
+
+// Two halves of a split: each sees a healthy primary. Only one may be used, and
+// they must not take the region from each other in turns.
+func TestASplitRegionUsesOneServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	elsewhere := devstack.T(t, devstack.Options{Redis: true, OwnRedis: true})
+	var replays atomic.Int64
+	left := w.keeper(w.stack, counting(&replays))
+	await(t, left, 1)
+	right := w.keeper(elsewhere, counting(&replays))
+	won := await(t, right, 2)
+	if e, err := left.Current(); err == nil && e.Held() == nil {
+		t.Fatalf("both halves hold an epoch: %d and %d", e.Number(), won.Number())
+	}
+	deadline := time.After(5 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if e, err := left.Current(); err == nil {
+				t.Fatalf("the other half took epoch %d", e.Number())
+			}
+		case <-deadline:
+			if won.Held() != nil {
+				t.Fatalf("the winner lost its epoch: %v", right.Ready())
+			}
+			return
+		}
+	}
+}
+
+// A demoted server keeps its run id. What it holds after a promotion is what its
+// primary held meanwhile: another incarnation.
+func TestADemotedServerIsAnotherEpochWhenItComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var replays atomic.Int64
+	k := w.keeper(w.stack, counting(&replays))
+	await(t, k, 1)
+	admin := redis.NewClient(w.options())
+	defer admin.Close() //nolint:errcheck // nothing follows
+	if err := admin.Do(t.Context(), "replicaof", "127.0.0.1", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	awaitLoss(t, k)
+	if err := admin.Do(t.Context(), "replicaof", "no", "one").Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, k, 2)
+}
+
+func TestALeaseEndsWithoutTheDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var replays atomic.Int64
+	k := w.keeper(w.stack, counting(&replays))
+	e := await(t, k, 1)
+	w.db.Close()
+	awaitLoss(t, k)
+	if err := e.Held(); !errors.Is(err, epoch.ErrLapsed) {
+		t.Errorf("held: %v", err)
+	}
+	if err := set(t.Context(), e, "k", "v"); !errors.Is(err, epoch.ErrLapsed) {
+		t.Errorf("a reply counts that no lease covers: %v", err)
+	}
+}
+
+func TestAnEvictingServerIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var replays atomic.Int64
+	k := w.keeper(w.stack, counting(&replays))
+	e := await(t, k, 1)
+	if err := e.Redis().ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err(); err != nil {
+		t.Fatal(err)
+	}
+	awaitLoss(t, k)
+	if err := e.Redis().ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, k, 1)
+}
+
+func awaitLoss(t *testing.T, k *epoch.Keeper) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := k.Current(); err != nil {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the epoch is still held")
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package epoch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// sighting is when an epoch that is not open was first read. The wait before it
+// may be opened counts from here, which is after the change was committed.
+type sighting struct {
+	epoch int64
+	at    time.Duration
+}
+
+// renew takes the lease once more, or finds out why it cannot. It returns the
+// incarnation that this process is bound to from now on.
+func (k *Keeper) renew(ctx context.Context, bound *incarnation) *incarnation {
+	short, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	sent := k.now() // the lease counts from before the row was asked for
+	bound, fresh, err := k.bind(short, bound)
+	k.mu.Lock()
+	k.redis = err
+	k.mu.Unlock()
+	if err != nil {
+		k.note(err)
+		return bound
+	}
+	row, err := k.cfg.Store.Get(short, k.cfg.Region)
+	switch {
+	case err != nil:
+	case row.Identity != bound.identity && !fresh:
+		// The address may lead to the right server by now.
+		err = k.unbind(bound, row)
+		bound = nil
+	case row.Identity != bound.identity:
+		err = k.advance(short, bound, row)
+	case !row.Ready:
+		k.current.Store(nil)
+		err = k.open(ctx, bound, row)
+	default:
+		k.hold(bound, row, sent)
+	}
+	k.note(err)
+	return bound
+}
+
+// bind confirms that the bound server still is what it was, or binds to the one
+// that the address leads to now; then it is fresh.
+func (k *Keeper) bind(ctx context.Context, bound *incarnation) (_ *incarnation, fresh bool, err error) {
+	if bound != nil {
+		err := bound.confirm(ctx)
+		if err == nil {
+			return bound, false, nil
+		}
+		if !errors.Is(err, errReplaced) {
+			return bound, false, ErrUnavailable.Because(err)
+		}
+		k.current.Store(nil)
+		bound.close()
+	}
+	next, err := connect(ctx, k.cfg.Options, k.cfg.Tracing, k.poke)
+	if err != nil {
+		return nil, false, ErrUnavailable.Because(err)
+	}
+	return next, true, nil
+}
+
+// unbind gives up a server that others have moved away from.
+func (k *Keeper) unbind(bound *incarnation, row Row) error {
+	k.current.Store(nil)
+	bound.close()
+	k.poke()
+	return ErrNotReady.Because(fmt.Errorf("epoch %d is on another server", row.Epoch))
+}
+
+// advance proposes the bound server as the next incarnation; the next renewal
+// sees who won.
+func (k *Keeper) advance(ctx context.Context, bound *incarnation, row Row) error {
+	k.current.Store(nil)
+	won, err := k.cfg.Store.Advance(ctx, k.cfg.Region, row.Epoch, bound.identity)
+	if err != nil {
+		return err
+	}
+	if won {
+		k.metrics.advances.Inc()
+		k.poke()
+	}
+	return ErrNotReady.Because(fmt.Errorf("redis is another server than in epoch %d", row.Epoch))
+}
+
+// open makes a new epoch serve: when every lease on the one before has ended,
+// and the tokens revoked meanwhile are gone from this server. The first epoch of
+// a region has none before it.
+func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
+	if k.seen.epoch != row.Epoch {
+		k.seen = sighting{row.Epoch, k.now()}
+	}
+	if k.cfg.Recover == nil {
+		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for auth to open it", row.Epoch))
+	}
+	if row.Epoch > 1 && k.now() < k.seen.at+leaseFor+clockOffset {
+		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for the leases before it", row.Epoch))
+	}
+	ctx, cancel := context.WithTimeout(ctx, recoverWithin)
+	defer cancel()
+	if err := k.cfg.Recover(ctx, bound.epoch(row.Epoch, k.held)); err != nil {
+		return ErrNotReady.Because(fmt.Errorf("recover epoch %d: %w", row.Epoch, err))
+	}
+	if err := k.cfg.Store.MarkReady(ctx, k.cfg.Region, row.Epoch); err != nil {
+		return err
+	}
+	k.poke()
+	return ErrNotReady.Because(fmt.Errorf("epoch %d was just opened", row.Epoch))
+}
+
+// hold extends the lease on the epoch, which may be new to this process.
+func (k *Keeper) hold(bound *incarnation, row Row, sent time.Duration) {
+	e := k.current.Load()
+	if e == nil || e.number != row.Epoch {
+		e = bound.epoch(row.Epoch, k.held)
+		k.cfg.Log.Info("epoch held", zap.Int64("epoch", row.Epoch), zap.String("identity", bound.identity))
+	}
+	e.until.Store(int64(sent + leaseFor))
+	k.current.Store(e)
+	k.metrics.number.Set(float64(row.Epoch))
+}

@@ -1,0 +1,60 @@
+// Package app is the auth service's table of contents: the parts it is made of,
+// the arrows between them, and its environment.
+package app
+
+import (
+	"go.uber.org/fx"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/clerksession"
+	"tandem.example/pkg/crdb"
+	"tandem.example/pkg/daemon"
+	"tandem.example/pkg/epoch"
+	"tandem.example/pkg/httpserver"
+	"tandem.example/pkg/telemetry"
+	"tandem.example/services/auth/internal/clients"
+	"tandem.example/services/auth/internal/sessions"
+	"tandem.example/services/auth/internal/tokens"
+	"tandem.example/services/auth/internal/users"
+	"tandem.example/services/auth/migrations"
+)
+
+const name = "auth"
+
+// Program is the service as its command line knows it.
+func Program(version string) daemon.Program { return daemon.New("authd", version, New, Schema()) }
+
+// New is the service, ready to be run by fx.
+func New(cfg Config, version string) fx.Option {
+	cfg.Database.Application = name
+	return fx.Options(
+		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.Tokens, cfg.Sessions, cfg.Clerk),
+		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}),
+		telemetry.Module, fx.WithLogger(telemetry.FxLogger),
+		crdb.Module,
+		epoch.Module,
+		bearer.Module,
+		clerksession.Module,
+		users.Module,
+		clients.Module,
+		sessions.Module,
+		tokens.Module,
+		seeding(cfg.Demo),
+		httpserver.Module,
+		bind,
+		fx.Invoke(func(*httpserver.Server, *sessions.Sweeper) {}),
+	)
+}
+
+// Schema is what the service keeps in the database.
+func Schema() daemon.Schema {
+	return daemon.Schema{
+		Sets: []crdb.Migrations{epoch.Migrations(), bearer.Migrations(), migrations.Set()},
+		Grants: []crdb.Grant{
+			{Table: "redis_epoch", Privileges: "SELECT, INSERT, UPDATE"},
+			{Table: "tombstones", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
+			{Table: "users", Privileges: "SELECT, INSERT, UPDATE"},
+			{Table: "clients", Privileges: "SELECT, INSERT, UPDATE"},
+		},
+	}
+}

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+
+	"go.uber.org/fx"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/clerksession"
+	"tandem.example/pkg/crdb"
+	"tandem.example/pkg/epoch"
+	"tandem.example/pkg/httpserver"
+	"tandem.example/services/auth/api"
+	"tandem.example/services/auth/internal/clients"
+	"tandem.example/services/auth/internal/demo"
+	"tandem.example/services/auth/internal/sessions"
+	"tandem.example/services/auth/internal/tokens"
+	"tandem.example/services/auth/internal/users"
+)
+
+// bind holds every arrow between capabilities.
+var bind = fx.Options(
+	// A Redis that is not the one before serves only after every revocation has
+	// been done again in it.
+	fx.Provide(func(t *bearer.Tombstones) epoch.Recovery { return t.Replay }),
+
+	// Sessions live in Redis and end in the database.
+	fx.Provide(
+		func(k *epoch.Keeper) sessions.Epochs { return k },
+		func(t *bearer.Tombstones) (sessions.Graves, sessions.Cemetery) { return t, t },
+	),
+
+	// Tokens are issued to users and to visitors of Clerk, for sessions.
+	fx.Provide(
+		func(s *sessions.Store) (tokens.Store, tokens.Ledger) { return s, s },
+		func(d *users.Directory) tokens.Accounts { return accounts{d} },
+		visitorsOf,
+	),
+
+	httpserver.ProvideRoutes(tokens.Routes),
+	httpserver.ProvideRoutes(sessions.Routes),
+	httpserver.ProvideRoutes(users.Routes),
+	httpserver.ProvideRoutes(api.Routes),
+
+	httpserver.ProvideCheck(func(db *crdb.DB) httpserver.Check {
+		return httpserver.Check{Name: "database", Probe: db.Ping}
+	}),
+	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
+		return httpserver.Check{Name: "redis", Probe: func(context.Context) error { return k.Reached() }}
+	}),
+	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
+		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Ready() }}
+	}),
+)
+
+// seeding makes the demo of users and clients, where one is wanted, and holds
+// readiness back until it is there.
+func seeding(cfg demo.Config) fx.Option {
+	if !cfg.Wanted() {
+		return fx.Options()
+	}
+	return fx.Options(
+		fx.Supply(cfg),
+		demo.Module,
+		fx.Provide(func(d *users.Directory, r *clients.Registry) (demo.Users, demo.Clients) { return d, r }),
+		httpserver.ProvideCheck(func(s *demo.Seeder) httpserver.Check {
+			return httpserver.Check{Name: "demo", Probe: s.Ready}
+		}),
+	)
+}
+
+// accounts shows the directory to the issuer.
+type accounts struct{ directory *users.Directory }
+
+// Login implements [tokens.Accounts].
+func (a accounts) Login(ctx context.Context, name, password string) (tokens.Account, error) {
+	u, err := a.directory.Login(ctx, name, password)
+	return tokens.Account{Subject: u.ID, Generation: u.Generation, Roles: u.Roles}, err
+}
+
+// visitors shows Clerk's sessions to the issuer.
+type visitors struct {
+	verifier *clerksession.Verifier
+	door     *clerksession.Door
+}
+
+//nolint:ireturn // nil is an answer: there is no exchange
+func visitorsOf(cfg clerksession.Config, verifier *clerksession.Verifier, door *clerksession.Door) tokens.Visitors {
+	if !cfg.Enabled() {
+		return nil
+	}
+	return visitors{verifier, door}
+}
+
+// Visit implements [tokens.Visitors].
+func (v visitors) Visit(ctx context.Context, token string) (tokens.Visitor, error) {
+	s, err := v.verifier.Verify(ctx, token)
+	if err == nil {
+		err = v.door.Check(ctx, s.ID, s.UserID)
+	}
+	if err != nil {
+		return tokens.Visitor{}, err
+	}
+	p := s.Principal()
+	return tokens.Visitor{Subject: p.Subject, Tenant: p.Tenant, Session: p.SessionID, Roles: p.Roles, Scopes: p.Scopes}, nil
+}

@@ -1,0 +1,26 @@
+package app
+
+import (
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/clerksession"
+	"tandem.example/pkg/crdb"
+	"tandem.example/pkg/env"
+	"tandem.example/pkg/httpserver"
+	"tandem.example/pkg/redisfx"
+	"tandem.example/pkg/telemetry"
+	"tandem.example/services/auth/internal/demo"
+	"tandem.example/services/auth/internal/sessions"
+)
+
+// Config is the whole environment of the service.
+type Config struct {
+	App       env.App
+	HTTP      httpserver.Config
+	Telemetry telemetry.Config
+	Database  crdb.Config
+	Redis     redisfx.Config
+	Tokens    bearer.Config
+	Sessions  sessions.Config
+	Clerk     clerksession.Config
+	Demo      demo.Config
+}

@@ -1,0 +1,73 @@
+// Package sessions keeps what makes tokens live: in Redis, as digests, each with
+// an end.
+//
+// It promises that a session that was ended stays ended, whatever becomes of
+// Redis; that a refresh token works once, with a short grace for the same
+// successor; and that a login begun before its user's sessions were ended does
+// not outlive that.
+package sessions
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/fault"
+)
+
+// The refusals. Those of a refresh token look alike from outside: which of them
+// it was is for the log and the tests.
+var (
+	ErrMalformed = fault.New(fault.Invalid, "refresh_malformed", "the refresh token is not valid")
+	ErrEnded     = fault.New(fault.Invalid, "session_ended", "the refresh token is not valid")
+	ErrReused    = fault.New(fault.Invalid, "refresh_reused", "the refresh token is not valid")
+	ErrClient    = fault.New(fault.Invalid, "refresh_client", "the refresh token is not valid")
+	ErrScope     = fault.New(fault.Invalid, "refresh_scope", "the scope is wider than what was granted")
+	ErrMoved     = fault.New(fault.Invalid, "credentials_changed", "the credentials changed during the login")
+)
+
+// Grant is what a session gives its holder.
+type Grant struct {
+	Subject  string
+	ClientID string
+	Tenant   string
+	Audience string
+	Scopes   bearer.Scopes
+	Roles    []string
+	// Generation is the subject's credential generation, read before the
+	// password was checked; zero for subjects without one.
+	Generation int64
+	// Device tells the user's sessions apart in a list.
+	Device string
+	// Origin is the session elsewhere that this one was exchanged for.
+	Origin string
+	// Refreshable sessions get a refresh token; others live as long as their
+	// one access token.
+	Refreshable bool
+}
+
+// Issued is a live access token, not signed yet, and what may renew it.
+type Issued struct {
+	Grant
+
+	SessionID string
+	TokenID   string
+	IssuedAt  time.Time
+	Expires   time.Time
+	Refresh   string // empty if the session is not refreshable
+}
+
+// Lives are how long things last.
+type Lives struct {
+	Access   time.Duration // of an access token, before it is shortened at random
+	Idle     time.Duration // of a session that is not refreshed
+	Absolute time.Duration // of any session
+}
+
+// grace is how long the refresh token before the current one gives the same
+// successor again: a lost answer, or two tabs, log nobody out.
+const grace = 10 * time.Second
+
+// newID makes ids that sort by time, for lists, and cannot be guessed.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,0 +1,142 @@
+package tokens
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/fault"
+	"tandem.example/services/auth/internal/clients"
+	"tandem.example/services/auth/internal/sessions"
+)
+
+// password is for first-party clients alone: RFC 9700 §2.4 forbids the grant to
+// all others, which have no business with a user's password.
+func (i *Issuer) password(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+	if !client.FirstParty {
+		return sessions.Issued{}, ErrUnauthorized
+	}
+	if f["username"] == "" || f["password"] == "" {
+		return sessions.Issued{}, ErrRequest.Detailf("username or password is missing")
+	}
+	e, err := i.store.Begin() // before the account is read
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	account, err := i.accounts.Login(ctx, f["username"], f["password"])
+	if err != nil && fault.KindOf(err) == fault.Invalid {
+		return sessions.Issued{}, ErrGrant
+	}
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	g, err := i.grant(client, f, scopesOf(account.Roles))
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	g.Subject, g.Tenant, g.Roles, g.Generation = account.Subject, account.Subject, account.Roles, account.Generation
+	g.Refreshable = client.May(GrantRefresh)
+	return i.store.Create(ctx, e, g)
+}
+
+func (i *Issuer) refresh(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+	if f["refresh_token"] == "" {
+		return sessions.Issued{}, ErrRequest.Detailf("refresh_token is missing")
+	}
+	want, err := parseScope(f["scope"])
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	return i.store.Refresh(ctx, f["refresh_token"], client.ID, want)
+}
+
+// clientCredentials makes a session without a refresh token (RFC 6749 §4.4.3).
+func (i *Issuer) clientCredentials(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+	if client.Public {
+		return sessions.Issued{}, ErrUnauthorized
+	}
+	g, err := i.grant(client, f, client.Scopes)
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	e, err := i.store.Begin()
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	g.Subject, g.Tenant = client.ID, client.ID
+	return i.store.Create(ctx, e, g)
+}
+
+// exchange takes a Clerk session token. There is no refresh token: whoever still
+// has the Clerk session exchanges again, and when it has ended there, access
+// ends with the last token.
+func (i *Issuer) exchange(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+	requested := f["requested_token_type"]
+	switch {
+	case f["subject_token"] == "" || f["subject_token_type"] == "":
+		return sessions.Issued{}, ErrRequest.Detailf("subject_token or subject_token_type is missing")
+	case f["subject_token_type"] != typeJWT:
+		return sessions.Issued{}, ErrRequest.Detailf("the subject_token_type is not supported")
+	case requested != "" && requested != typeAccess:
+		return sessions.Issued{}, ErrRequest.Detailf("the requested_token_type is not supported")
+	case f["actor_token"] != "" || f["actor_token_type"] != "":
+		return sessions.Issued{}, ErrRequest.Detailf("actor tokens are not supported")
+	}
+	e, err := i.store.Begin() // before the session is looked at
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	visitor, err := i.visitors.Visit(ctx, f["subject_token"])
+	if err != nil && fault.KindOf(err) == fault.Unauthenticated { // RFC 8693 §2.2.2 wants this code
+		return sessions.Issued{}, ErrRequest.Detailf("the subject_token is not valid").Because(err)
+	}
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	g, err := i.grant(client, f, visitor.Scopes)
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	g.Subject, g.Tenant, g.Roles, g.Origin = visitor.Subject, visitor.Tenant, visitor.Roles, visitor.Session
+	return i.store.Create(ctx, e, g)
+}
+
+// grant is what client and subject both may, or the part of it that is wanted.
+func (i *Issuer) grant(client clients.Client, f Form, may bearer.Scopes) (sessions.Grant, error) {
+	want, err := parseScope(f["scope"])
+	if err != nil {
+		return sessions.Grant{}, err
+	}
+	both := client.Scopes.And(may)
+	if want == "" {
+		want = both
+	}
+	if want == "" || !both.Covers(want) {
+		return sessions.Grant{}, ErrScope
+	}
+	g := sessions.Grant{ClientID: client.ID, Scopes: want, Audience: i.audience, Device: label(f["device"])}
+	if audience := f["audience"]; audience != "" && audience != i.audience {
+		if !slices.Contains(client.Audiences, audience) {
+			return sessions.Grant{}, ErrTarget
+		}
+		g.Audience = audience
+	}
+	if f["resource"] != "" {
+		return sessions.Grant{}, ErrTarget
+	}
+	return g, nil
+}
+
+// label is a short text that a user tells devices apart by.
+func label(s string) string {
+	clean := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+	runes := []rune(clean)
+	return string(runes[:min(len(runes), 64)])
+}

@@ -1,0 +1,110 @@
+package tokens
+
+import (
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/httpserver"
+	"tandem.example/services/auth/internal/clients"
+)
+
+type handlers struct {
+	issuer  *Issuer
+	desk    *Desk
+	clients *clients.Registry
+	count   *prometheus.CounterVec
+}
+
+// Routes are the capability's HTTP face.
+func Routes(cfg bearer.Config, issuer *Issuer, desk *Desk, registry *clients.Registry, reg prometheus.Registerer) ([]httpserver.Route, error) {
+	document, err := describe(cfg, issuer.visitors != nil)
+	if err != nil {
+		return nil, err
+	}
+	h := handlers{issuer, desk, registry, newCounter(reg)}
+	post := func(path string, serve fiber.Handler) httpserver.Route {
+		return httpserver.Route{Method: fiber.MethodPost, Path: path, Handlers: []fiber.Handler{serve}, Errors: encodeError}
+	}
+	return []httpserver.Route{
+		post("/token", h.token),
+		post("/revoke", h.revoke),
+		post("/introspect", h.introspect),
+		httpserver.Document("/.well-known/oauth-authorization-server", httpserver.JSON, document),
+		httpserver.Document("/.well-known/jwks.json", httpserver.JSON, []byte(noKeys)),
+	}, nil
+}
+
+// begin reads the form and authenticates the client.
+func (h handlers) begin(c *fiber.Ctx) (clients.Client, Form, error) {
+	c.Set(fiber.HeaderCacheControl, "no-store") // RFC 6749 §5.1
+	c.Set(fiber.HeaderPragma, "no-cache")
+	header := &c.Request().Header
+	if len(c.Request().URI().QueryString()) > 0 || len(header.Peek(fiber.HeaderContentEncoding)) > 0 {
+		return clients.Client{}, nil, ErrRequest.Detailf("parameters belong into an unencoded body")
+	}
+	f, err := parseForm(string(header.ContentType()), string(c.Request().Body()))
+	if err != nil {
+		return clients.Client{}, nil, err
+	}
+	var authorization []string
+	for _, value := range header.PeekAll(fiber.HeaderAuthorization) {
+		authorization = append(authorization, string(value))
+	}
+	said, err := readCredentials(authorization, f)
+	if err != nil {
+		return clients.Client{}, nil, challenge(c, err)
+	}
+	client, err := h.clients.Authenticate(c.UserContext(), said.id, said.secret)
+	if err != nil {
+		return clients.Client{}, nil, challenge(c, err)
+	}
+	return client, f, nil
+}
+
+func (h handlers) token(c *fiber.Ctx) error {
+	client, f, err := h.begin(c)
+	var a Response
+	if err == nil {
+		a, err = h.issuer.Grant(c.UserContext(), client, f)
+	}
+	h.count.WithLabelValues(grantLabel(f["grant_type"]), outcome(err)).Inc()
+	if err != nil {
+		return err
+	}
+	return httpserver.Send(c, fiber.StatusOK, a)
+}
+
+type revoked struct {
+	Count int64 `json:"revoked"`
+}
+
+func (h handlers) revoke(c *fiber.Ctx) error {
+	client, f, err := h.begin(c)
+	if err != nil {
+		return err
+	}
+	if f["token"] == "" {
+		return ErrRequest.Detailf("token is missing")
+	}
+	n, err := h.desk.Revoke(c.UserContext(), client, f["token"])
+	if err != nil {
+		return err
+	}
+	return httpserver.Send(c, fiber.StatusOK, revoked{n})
+}
+
+func (h handlers) introspect(c *fiber.Ctx) error {
+	client, f, err := h.begin(c)
+	if err != nil {
+		return err
+	}
+	if f["token"] == "" {
+		return ErrRequest.Detailf("token is missing")
+	}
+	d, err := h.desk.Introspect(c.UserContext(), client, f["token"])
+	if err != nil {
+		return challenge(c, err)
+	}
+	return httpserver.Send(c, fiber.StatusOK, d)
+}

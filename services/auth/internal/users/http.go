@@ -1,0 +1,52 @@
+package users
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/httpserver"
+)
+
+type handlers struct{ directory *Directory }
+
+// Routes are the capability's HTTP face.
+func Routes(directory *Directory, guard *bearer.Guard) []httpserver.Route {
+	h := handlers{directory}
+	return []httpserver.Route{
+		{Method: fiber.MethodGet, Path: "/v1/me", Handlers: []fiber.Handler{guard.Require(), h.me}},
+	}
+}
+
+// profile is the caller as this service sees it.
+type profile struct {
+	Subject   string   `json:"sub"`
+	Login     string   `json:"login,omitempty"` // of users who have a password here
+	Tenant    string   `json:"tenant"`
+	ClientID  string   `json:"client_id,omitempty"`
+	SessionID string   `json:"sid"`
+	Scopes    []string `json:"scopes"`
+	Roles     []string `json:"roles"`
+	Expires   int64    `json:"exp"`
+}
+
+func (h handlers) me(c *fiber.Ctx) error {
+	p, err := bearer.From(c.UserContext())
+	if err != nil {
+		return err
+	}
+	answer := profile{
+		Subject: p.Subject, Tenant: p.Tenant, ClientID: p.ClientID, SessionID: p.SessionID,
+		Scopes: p.Scopes.Names(), Roles: p.Roles, Expires: p.Expires.Unix(),
+	}
+	if !p.External {
+		user, err := h.directory.Find(c.UserContext(), p.Subject)
+		if err != nil && !errors.Is(err, ErrUnknown) { // clients and Clerk's users are not here
+			return err
+		}
+		answer.Login = user.Login
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return httpserver.Send(c, fiber.StatusOK, answer)
+}

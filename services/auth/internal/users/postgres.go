@@ -1,0 +1,59 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"tandem.example/pkg/crdb"
+)
+
+// Postgres keeps the users in the table users.
+type Postgres struct{ db *crdb.DB }
+
+// NewPostgres makes the store over an open pool.
+func NewPostgres(db *crdb.DB) *Postgres { return &Postgres{db} }
+
+// ByLogin implements [Store].
+func (p *Postgres) ByLogin(ctx context.Context, login string) (User, string, error) {
+	const query = `SELECT id, login, roles, disabled, credential_generation, created_at, password FROM users WHERE login = $1`
+	return p.find(ctx, query, login)
+}
+
+// ByID implements [Store].
+func (p *Postgres) ByID(ctx context.Context, id string) (User, error) {
+	const query = `SELECT id, login, roles, disabled, credential_generation, created_at, password FROM users WHERE id = $1`
+	u, _, err := p.find(ctx, query, id)
+	return u, err
+}
+
+func (p *Postgres) find(ctx context.Context, query, by string) (u User, password string, err error) {
+	err = crdb.Idempotent(ctx, func(ctx context.Context) error {
+		return p.db.Pool().QueryRow(ctx, query, by).
+			Scan(&u.ID, &u.Login, &u.Roles, &u.Disabled, &u.Generation, &u.Created, &password)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return User{}, "", ErrUnknown
+	}
+	if err != nil {
+		return User{}, "", fmt.Errorf("find user: %w", err)
+	}
+	return u, password, nil
+}
+
+// Put implements [Store].
+func (p *Postgres) Put(ctx context.Context, u User, password string) error {
+	const upsert = `INSERT INTO users (id, login, password, roles) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (login) DO UPDATE SET password = excluded.password, roles = excluded.roles, updated_at = now(),
+			credential_generation = users.credential_generation + 1`
+	roles := u.Roles
+	if roles == nil {
+		roles = []string{}
+	}
+	if _, err := p.db.Pool().Exec(ctx, upsert, u.ID, u.Login, password, roles); err != nil {
+		return fmt.Errorf("put user: %w", crdb.Fault(err))
+	}
+	return nil
+}

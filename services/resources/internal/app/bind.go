@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+
+	"go.uber.org/fx"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/coherent"
+	"tandem.example/pkg/crdb"
+	"tandem.example/pkg/epoch"
+	"tandem.example/pkg/httpserver"
+	"tandem.example/pkg/invalidation/relay"
+	"tandem.example/pkg/natsfx"
+	"tandem.example/services/resources/api"
+	"tandem.example/services/resources/internal/resources"
+)
+
+// bind holds every arrow between capabilities.
+var bind = fx.Options(
+	// A cached read goes on only when its token, checked in the same round trip,
+	// is known to be live.
+	fx.Provide(func() coherent.Admission { return bearer.Admit }),
+
+	// A committed change is announced at once.
+	fx.Provide(func(r *relay.Relay) resources.Announcer { return r }),
+
+	httpserver.ProvideRoutes(resources.Routes),
+	httpserver.ProvideRoutes(api.Routes),
+
+	httpserver.ProvideCheck(func(db *crdb.DB) httpserver.Check {
+		return httpserver.Check{Name: "database", Probe: db.Ping}
+	}),
+	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
+		return httpserver.Check{Name: "redis", Probe: func(context.Context) error { return k.Reached() }}
+	}),
+	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
+		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Ready() }}
+	}),
+	httpserver.ProvideCheck(func(c *natsfx.Client) httpserver.Check {
+		// Without NATS everything is served, and announced later.
+		return httpserver.Check{Name: "nats", Probe: c.Ready, ToStart: true}
+	}),
+)

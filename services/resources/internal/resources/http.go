@@ -1,0 +1,187 @@
+package resources
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/coherent"
+	"tandem.example/pkg/fault"
+	"tandem.example/pkg/httpserver"
+)
+
+// The scopes this service asks for.
+const (
+	scopeRead  = "resources:read"
+	scopeWrite = "resources:write"
+)
+
+// Header fields that Fiber has no name for.
+const (
+	headerCacheStatus = "Cache-Status" // RFC 9211
+	headerAcceptPatch = "Accept-Patch" // RFC 5789 §3.1
+)
+
+// private keeps every other cache from answering in our place: a browser's own
+// copy must be revalidated, and shared ones keep none.
+const private = "private, no-cache"
+
+type handlers struct{ registry *Registry }
+
+// Routes are the capability's HTTP face. A cached read defers its token check,
+// so that both travel in one round trip.
+func Routes(registry *Registry, guard *bearer.Guard) []httpserver.Route {
+	h := handlers{registry}
+	read, write := guard.Require(scopeRead), guard.Require(scopeWrite)
+	return []httpserver.Route{
+		{Method: fiber.MethodPost, Path: "/v1/resources", Handlers: []fiber.Handler{write, h.create}},
+		{Method: fiber.MethodGet, Path: "/v1/resources", Handlers: []fiber.Handler{read, h.list}},
+		{Method: fiber.MethodGet, Path: "/v1/resources/:id", Handlers: []fiber.Handler{guard.Deferred(scopeRead), h.get}},
+		{Method: fiber.MethodPut, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.replace}},
+		{Method: fiber.MethodPatch, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.patch}},
+		{Method: fiber.MethodDelete, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.remove}},
+	}
+}
+
+func (h handlers) get(c *fiber.Ctx) error {
+	id, err := ParseID(c.Params("id"))
+	if err != nil {
+		return err
+	}
+	by, err := actor(c)
+	if err != nil {
+		return err
+	}
+	entry, source, err := h.registry.Get(c.UserContext(), by.Tenant, id, asksFresh(c.Get(fiber.HeaderCacheControl)))
+	if err != nil {
+		return err
+	}
+	c.Set(headerCacheStatus, source.Status("tandem"))
+	if revalidates(c.Get(fiber.HeaderIfNoneMatch), entry.Version) {
+		c.Set(fiber.HeaderETag, etag(entry.Version))
+		c.Set(fiber.HeaderCacheControl, private)
+		c.Status(fiber.StatusNotModified)
+		return nil
+	}
+	return send(c, fiber.StatusOK, entry)
+}
+
+func (h handlers) create(c *fiber.Ctx) error {
+	by, err := actor(c)
+	if err != nil {
+		return err
+	}
+	draft, err := httpserver.Decode[Draft](c)
+	if err != nil {
+		return err
+	}
+	id, entry, err := h.registry.Create(c.UserContext(), by, draft)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderLocation, "/v1/resources/"+id.String())
+	return send(c, fiber.StatusCreated, entry)
+}
+
+func (h handlers) replace(c *fiber.Ctx) error {
+	by, id, match, err := target(c)
+	if err != nil {
+		return err
+	}
+	draft, err := httpserver.Decode[Draft](c)
+	if err != nil {
+		return err
+	}
+	entry, err := h.registry.Replace(c.UserContext(), by, id, draft, match)
+	if err != nil {
+		return err
+	}
+	return send(c, fiber.StatusOK, entry)
+}
+
+func (h handlers) patch(c *fiber.Ctx) error {
+	by, id, match, err := target(c)
+	if err != nil {
+		return err
+	}
+	patch, err := httpserver.DecodeAs[Patch](c, httpserver.MergePatch)
+	if err != nil {
+		if fault.KindOf(err) == fault.UnsupportedMediaType {
+			c.Set(headerAcceptPatch, httpserver.MergePatch)
+		}
+		return err
+	}
+	entry, err := h.registry.Patch(c.UserContext(), by, id, patch, match)
+	if err != nil {
+		return err
+	}
+	return send(c, fiber.StatusOK, entry)
+}
+
+func (h handlers) remove(c *fiber.Ctx) error {
+	by, id, match, err := target(c)
+	if err != nil {
+		return err
+	}
+	if err := h.registry.Delete(c.UserContext(), by, id, match); err != nil {
+		return err
+	}
+	c.Status(fiber.StatusNoContent)
+	return nil
+}
+
+func actor(c *fiber.Ctx) (Actor, error) {
+	p, err := bearer.From(c.UserContext())
+	if err != nil {
+		return Actor{}, err
+	}
+	return Actor{Tenant: p.Tenant, Subject: p.Subject}, nil
+}
+
+// target reads what every change of one resource needs.
+func target(c *fiber.Ctx) (by Actor, id ID, match Match, err error) {
+	if by, err = actor(c); err != nil {
+		return by, id, nil, err
+	}
+	if id, err = ParseID(c.Params("id")); err != nil {
+		return by, id, nil, err
+	}
+	match, err = condition(c)
+	return by, id, match, err
+}
+
+// condition reads all lines of If-Match as one list (RFC 9110 §5.3). A header
+// that is there and empty is a client's mistake, and no leave to change anything.
+func condition(c *fiber.Ctx) (Match, error) {
+	lines := c.Request().Header.PeekAll(fiber.HeaderIfMatch)
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	list := string(bytes.Join(lines, []byte(", ")))
+	if list == "" {
+		return nil, ErrInvalidMatch
+	}
+	return parseIfMatch(list)
+}
+
+// send writes an entry's bytes as they are.
+func send(c *fiber.Ctx, status int, entry coherent.Entry) error {
+	c.Status(status)
+	c.Set(fiber.HeaderETag, etag(entry.Version))
+	c.Set(fiber.HeaderCacheControl, private)
+	c.Set(fiber.HeaderContentType, httpserver.JSON)
+	return c.Send(entry.Body)
+}
+
+// asksFresh tells a reader that wants the database's answer (RFC 9111 §5.2.1.4).
+func asksFresh(cacheControl string) bool {
+	if cacheControl == "" {
+		return false
+	}
+	return slices.ContainsFunc(strings.Split(cacheControl, ","), func(directive string) bool {
+		return strings.EqualFold(strings.TrimSpace(directive), "no-cache")
+	})
+}

@@ -1,0 +1,85 @@
+package resources
+
+import (
+	"context"
+	"encoding/base64"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The bounds of a page.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 100
+)
+
+// Query is one page of a tenant's resources, oldest first.
+type Query struct {
+	Tenant string
+	Type   Type // empty: every type
+	After  ID   // the last id of the page before
+	Limit  int
+}
+
+// page is a page as it is sent.
+type page struct {
+	Items      []jsontext.Value `json:"items"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
+// List reads a page from the database, encoded as it is sent.
+func (g *Registry) List(ctx context.Context, q Query) ([]byte, error) {
+	limit := q.Limit
+	q.Limit++ // one more tells whether there is a next page
+	found, err := g.store.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := page{Items: make([]jsontext.Value, 0, limit)}
+	if len(found) > limit {
+		found = found[:limit]
+		next := q.cursor(found[limit-1].ID)
+		out.NextCursor = &next
+	}
+	for _, r := range found {
+		entry, err := r.Entry()
+		if err != nil {
+			return nil, err
+		}
+		out.Items = append(out.Items, entry.Body)
+	}
+	return json.Marshal(out)
+}
+
+// position is what a cursor holds. It names the list, so that a cursor that is
+// used for another is refused instead of skipping items silently.
+type position struct {
+	Type  Type `json:"t,omitempty"`
+	After ID   `json:"a"`
+}
+
+func (q Query) cursor(last ID) string {
+	raw, err := json.Marshal(position{q.Type, last})
+	if err != nil {
+		panic(err) // two strings always encode
+	}
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// At moves the query behind a cursor. It returns [ErrInvalidCursor].
+func (q Query) At(cursor string) (Query, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil {
+		return Query{}, ErrInvalidCursor.Because(err)
+	}
+	var p position
+	if err := json.Unmarshal(raw, &p, json.RejectUnknownMembers(true)); err != nil {
+		return Query{}, ErrInvalidCursor.Because(err)
+	}
+	if p.Type != q.Type || p.After == (ID{}) {
+		return Query{}, ErrInvalidCursor
+	}
+	q.After = p.After
+	return q, nil
+}

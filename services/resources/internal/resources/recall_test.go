@@ -1,0 +1,137 @@
+package resources
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"go.uber.org/zap"
+
+	"tandem.example/pkg/coherent"
+	"tandem.example/pkg/crdb"
+	"tandem.example/pkg/devstack"
+	"tandem.example/pkg/env"
+	"tandem.example/pkg/epoch"
+	"tandem.example/pkg/invalidation/relay"
+	"tandem.example/pkg/redisfx"
+	"tandem.example/services/resources/migrations"
+)
+
+func TestMain(m *testing.M) { devstack.Main(m) }
+
+// lossy is a store whose next write takes effect, but its answer is lost and
+// something happens before anybody asks for it.
+type lossy struct {
+	*Postgres
+
+	then func()
+}
+
+func (l *lossy) Insert(ctx context.Context, op coherent.Operation, r Resource) (Resource, error) {
+	return l.lose(l.Postgres.Insert(ctx, op, r))
+}
+
+func (l *lossy) Update(ctx context.Context, op coherent.Operation, r Resource, versions []int64) (Resource, error) {
+	return l.lose(l.Postgres.Update(ctx, op, r, versions))
+}
+
+func (l *lossy) lose(r Resource, err error) (Resource, error) {
+	if err != nil || l.then == nil {
+		return r, err
+	}
+	then := l.then
+	l.then = nil
+	then()
+	return Resource{}, errors.New("read tcp: connection reset by peer")
+}
+
+type nobody struct{}
+
+func (nobody) Nudge(string) {}
+
+func newRegistry(t *testing.T) (*Registry, *lossy) {
+	t.Helper()
+	stack := devstack.T(t, devstack.Options{Database: true, OwnRedis: true})
+	url := env.Secret(stack.DatabaseURL)
+	err := crdb.Migrate(t.Context(), url, zap.NewNop(), epoch.Migrations(), coherent.Migrations(), relay.Migrations(), migrations.Set())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	redis := redisfx.Config{URL: env.Secret(stack.RedisURL), UseTLS: true, CAFile: stack.CAFile, PoolSize: 8}
+	keeper := epoch.New(epoch.Config{
+		Region: "here", Store: epoch.NewPostgres(db), Options: redis.Options, Log: zap.NewNop(),
+		Recover: func(context.Context, *epoch.Epoch) error { return nil },
+	})
+	keeper.Start()
+	cache := coherent.New(coherent.Config{Region: "here", Epochs: keeper, Arbiter: coherent.NewPostgres(db), Log: zap.NewNop()})
+	t.Cleanup(func() {
+		if err := errors.Join(cache.Stop(context.Background()), keeper.Stop(context.Background())); err != nil {
+			t.Error(err)
+		}
+	})
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for keeper.Ready() != nil {
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal(keeper.Ready())
+		}
+	}
+	store := &lossy{Postgres: NewPostgres(db)}
+	return NewRegistry(cache, store, nobody{}), store
+}
+
+// A write's answer is lost, and somebody else writes before it is settled. The
+// writer hears of its own version, not of one that it never saw.
+func TestALostAnswerIsTheWritersOwn(t *testing.T) {
+	t.Parallel()
+	registry, store := newRegistry(t)
+	ctx, by := t.Context(), Actor{Tenant: "t", Subject: "s"}
+	text := func(s string) *string { return &s }
+	store.then = func() {}
+	made, entry, err := registry.Create(ctx, by, Draft{Type: text("note"), Name: text("first")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read, _, err := registry.Get(ctx, by.Tenant, made, true); err != nil || string(read.Body) != string(entry.Body) {
+		t.Fatalf("created %s, read %s: %v", entry.Body, read.Body, err)
+	}
+	store.then = func() {
+		if _, err := registry.Replace(ctx, by, made, Draft{Name: text("theirs")}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	entry, err = registry.Replace(ctx, by, made, Draft{Name: text("mine")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Resource
+	if err := json.Unmarshal(entry.Body, &got); err != nil {
+		t.Fatal(err)
+	}
+	if entry.Version != 2 || got.Version != 2 || got.Name != "mine" || got.UpdatedAt.Before(got.CreatedAt) {
+		t.Errorf("the writer was told version %d: %s", entry.Version, entry.Body)
+	}
+	if read, _, err := registry.Get(ctx, by.Tenant, made, false); err != nil || read.Version != 3 {
+		t.Errorf("version %d is read: %v", read.Version, err)
+	}
+	store.then = func() {
+		if err := registry.Delete(ctx, by, made, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if entry, err = registry.Replace(ctx, by, made, Draft{Name: text("last")}, nil); err != nil || entry.Version != 4 {
+		t.Errorf("a write that was deleted since: version %d, %v", entry.Version, err)
+	}
+	if _, _, err := registry.Get(ctx, by.Tenant, made, false); !errors.Is(err, ErrNotFound) {
+		t.Errorf("read after the deletion: %v", err)
+	}
+}
