@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/netip"
 	"slices"
@@ -15,8 +16,11 @@ const maxHops = 32
 
 // ClientAddr is the address the request came from: the nearest one on its way
 // that is not a trusted proxy. It is the zero Addr outside a request.
-func ClientAddr(c *fiber.Ctx) netip.Addr {
-	if r := requestOf(c.UserContext()); r != nil {
+func ClientAddr(c *fiber.Ctx) netip.Addr { return AddrOf(c.UserContext()) }
+
+// AddrOf is [ClientAddr] for what has only the request's context.
+func AddrOf(ctx context.Context) netip.Addr {
+	if r := requestOf(ctx); r != nil {
 		return r.client
 	}
 	return netip.Addr{}

@@ -10,5 +10,5 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// Set creates the tables users and clients.
+// Set creates the tables of this service.
 func Set() crdb.Migrations { return crdb.Migrations{Name: "auth", FS: files} }

@@ -12,6 +12,7 @@ import (
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/httpserver"
 	"tandem.example/pkg/telemetry"
+	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/sessions"
 	"tandem.example/services/auth/internal/tokens"
@@ -35,6 +36,7 @@ func New(cfg Config, version string) fx.Option {
 		epoch.Module,
 		bearer.Module,
 		clerksession.Module,
+		audit.Module,
 		users.Module,
 		clients.Module,
 		sessions.Module,
@@ -55,6 +57,9 @@ func Schema() daemon.Schema {
 			{Table: "tombstones", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 			{Table: "users", Privileges: "SELECT, INSERT, UPDATE"},
 			{Table: "clients", Privileges: "SELECT, INSERT, UPDATE"},
+			{Table: "sessions", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
+			{Table: "cutoffs", Privileges: "SELECT, INSERT, UPDATE"},
+			{Table: "audit", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 		},
 	}
 }

@@ -1,0 +1,11 @@
+-- +goose Up
+-- kind is subject, client or all (with an empty id). The generation moves with
+-- every end of all sessions that it stands for; a session is made only if none
+-- of its three has moved since its login began.
+CREATE TABLE IF NOT EXISTS cutoffs (
+  kind       TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  generation INT8 NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  PRIMARY KEY (kind, id)
+);
