@@ -11,16 +11,28 @@ import (
 	"tandem.example/pkg/devstack/internal/proc"
 )
 
-// natsUsers are the subjects that each user may publish to; nil is all. All but
-// the admin may subscribe to their own replies and to events.
-func natsUsers() map[string][]string {
-	jetStream := []string{"$JS.API.>", "$JS.ACK.>", "$JS.FC.>"}
-	return map[string][]string{
-		"admin":    nil,
-		Auth:       append([]string{"revocations.>", "audit.>"}, jetStream...),
-		Resources:  append([]string{"invalidations.>"}, jetStream...),
-		Subscriber: jetStream,
+// natsUsers are the users and what each may do; the admin may do anything. The
+// services and the subscriber hear events and the replies to their own requests;
+// auth hears nothing but replies, since it only announces.
+func natsUsers() []natsUser {
+	consume := []string{"$JS.API.>", "$JS.ACK.>", "$JS.FC.>"}
+	hear := []string{"_INBOX.>", "invalidations.>", "revocations.>", "audit.>"}
+	return []natsUser{
+		{Name: "admin"},
+		{Name: Auth, Publish: append(keeping("AUDIT", "REVOCATIONS"), "audit.>", "revocations.>"), Subscribe: hear[:1]},
+		{Name: Resources, Publish: append([]string{"invalidations.>"}, consume...), Subscribe: hear[:3]},
+		{Name: Subscriber, Publish: consume, Subscribe: hear},
 	}
+}
+
+// keeping is what it takes to have a stream be there, and no more.
+func keeping(streams ...string) (subjects []string) {
+	for _, stream := range streams {
+		for _, verb := range []string{"CREATE", "UPDATE", "INFO"} {
+			subjects = append(subjects, "$JS.API.STREAM."+verb+"."+stream)
+		}
+	}
+	return subjects
 }
 
 type natsServer struct {
@@ -57,9 +69,10 @@ func (h *host) startNATS(ctx context.Context, name string, o Options) (*natsServ
 	}
 	n := &natsServer{address: address(port), passwords: map[string]string{}}
 	conf := natsConfig{Name: name, Port: port, Store: dir, CertFile: h.certFile, KeyFile: h.keyFile, Sync: !o.Fast}
-	for user, publish := range natsUsers() {
-		n.passwords[user] = secret()
-		conf.Users = append(conf.Users, natsUser{user, n.passwords[user], publish})
+	for _, user := range natsUsers() {
+		user.Password = secret()
+		n.passwords[user.Name] = user.Password
+		conf.Users = append(conf.Users, user)
 	}
 	data, err := json.Marshal(conf)
 	if err != nil {

@@ -24,9 +24,10 @@ type natsConfig struct {
 }
 
 type natsUser struct {
-	Name     string   `json:"name"`
-	Password string   `json:"password"`
-	Publish  []string `json:"publish"` // nil: everything, and subscribe to everything
+	Name      string   `json:"name"`
+	Password  string   `json:"password"`
+	Publish   []string `json:"publish"` // nil: everything, and subscribe to everything
+	Subscribe []string `json:"subscribe"`
 }
 
 // Child performs the hidden role that this process was started for, if any; then
@@ -82,6 +83,6 @@ func (u natsUser) permissions() *server.Permissions {
 	}
 	return &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: u.Publish},
-		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>", "invalidations.>", "revocations.>"}},
+		Subscribe: &server.SubjectPermission{Allow: u.Subscribe},
 	}
 }

@@ -54,7 +54,13 @@ func TestNATSRights(t *testing.T) {
 		{devstack.Resources, "revocations.v1.sessions.1", false},
 		{devstack.Auth, "revocations.v1.sessions.1", true},
 		{devstack.Auth, "invalidations.v1.resources.doc.1", false},
+		{devstack.Auth, "audit.v1.token.issue", true},
+		{devstack.Auth, "$JS.API.STREAM.CREATE.AUDIT", true},
+		{devstack.Auth, "$JS.API.STREAM.DELETE.AUDIT", false},
+		{devstack.Auth, "$JS.API.STREAM.PURGE.REVOCATIONS", false},
+		{devstack.Auth, "$JS.API.STREAM.UPDATE.INVALIDATIONS", false},
 		{devstack.Subscriber, "invalidations.v1.resources.doc.1", false},
+		{devstack.Subscriber, "audit.v1.token.issue", false},
 	} {
 		conn := natsConn(t, s, s.NATSURLFor(tt.user), nats.ErrorHandler(nil))
 		if err := errors.Join(conn.Publish(tt.subject, nil), conn.FlushTimeout(5*time.Second)); err != nil {

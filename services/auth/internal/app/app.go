@@ -11,6 +11,7 @@ import (
 	"tandem.example/pkg/daemon"
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/httpserver"
+	"tandem.example/pkg/natsfx"
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
@@ -29,11 +30,12 @@ func Program(version string) daemon.Program { return daemon.New("authd", version
 func New(cfg Config, version string) fx.Option {
 	cfg.Database.Application = name
 	return fx.Options(
-		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.Tokens, cfg.Sessions, cfg.Clerk),
-		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}),
+		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Sessions, cfg.Clerk),
+		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}, natsfx.Name(name)),
 		telemetry.Module, fx.WithLogger(telemetry.FxLogger),
 		crdb.Module,
 		epoch.Module,
+		natsfx.Module,
 		bearer.Module,
 		clerksession.Module,
 		audit.Module,

@@ -10,6 +10,7 @@ import (
 	"tandem.example/pkg/crdb"
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/httpserver"
+	"tandem.example/pkg/natsfx"
 	"tandem.example/services/auth/api"
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/demo"
@@ -50,6 +51,10 @@ var bind = fx.Options(
 	}),
 	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
 		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Ready() }}
+	}),
+	httpserver.ProvideCheck(func(c *natsfx.Client) httpserver.Check {
+		// Without NATS everything is served, and announced later.
+		return httpserver.Check{Name: "nats", Probe: c.Ready, ToStart: true}
 	}),
 )
 

@@ -15,7 +15,7 @@ import (
 func TestTheGraphIsComplete(t *testing.T) {
 	t.Parallel()
 	for _, clerk := range []bool{true, false} {
-		stack := devstack.T(t, devstack.Options{Database: true, Redis: true, Clerk: clerk})
+		stack := devstack.T(t, devstack.Options{Database: true, Redis: true, NATS: true, Clerk: clerk})
 		cfg, err := env.Load[app.Config](lookup(environment(t, stack)))
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +45,7 @@ func TestBoot(t *testing.T) {
 // Readiness names the demo only where one is made.
 func TestReadinessWithoutADemo(t *testing.T) {
 	t.Parallel()
-	stack := devstack.T(t, devstack.Options{Database: true, Redis: true})
+	stack := devstack.T(t, devstack.Options{Database: true, Redis: true, NATS: true})
 	migrate(t, stack)
 	set := environment(t, stack)
 	for name := range set {
@@ -65,14 +65,14 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 	t.Parallel()
 	_, err := app.Program("test").Run(lookup(map[string]string{
 		"APP_ENV": "prod", "JWT_SECRET": "hunter2-too-short", "JWT_SECRET_PREVIOUS": strings.Repeat("ab", 24), "JWT_ISSUER": "http://auth.example", "TOKEN_EXPIRE_MINUTES": "0",
-		"DATABASE_URL": "postgres://u:hunter2@h/d?sslmode=require", "REDIS_URL": "redis://h", "REDIS_USE_TLS": "false",
+		"DATABASE_URL": "postgres://u:hunter2@h/d?sslmode=require", "REDIS_URL": "redis://h", "REDIS_USE_TLS": "false", "NATS_URL": "nats://hunter2@h",
 		"CLERK_SECRET_KEY": "hunter2", "DEMO_USER": "hunter2", "REFRESH_EXPIRE_HOURS": "-1",
 	}))
 	if err == nil {
 		t.Fatal("it was taken")
 	}
 	for _, variable := range []string{
-		"JWT_SECRET", "JWT_SECRET_PREVIOUS", "JWT_ISSUER", "TOKEN_EXPIRE_MINUTES", "DATABASE_URL", "REDIS_USE_TLS", "REDIS_PASSWORD",
+		"JWT_SECRET", "JWT_SECRET_PREVIOUS", "JWT_ISSUER", "TOKEN_EXPIRE_MINUTES", "DATABASE_URL", "REDIS_USE_TLS", "REDIS_PASSWORD", "NATS_URL",
 		"CLERK_ISSUER", "DEMO_USER", "REFRESH_EXPIRE_HOURS", "TLS_CERT_FILE",
 	} {
 		if !strings.Contains(err.Error(), variable+" ") {
@@ -87,22 +87,23 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 // Nothing is there when it starts; when everything is, it serves.
 func TestStartBeforeTheDependencies(t *testing.T) {
 	t.Parallel()
-	stack := devstack.T(t, devstack.Options{Database: true, OwnDatabase: true, Redis: true, OwnRedis: true})
+	stack := devstack.T(t, devstack.Options{Database: true, OwnDatabase: true, Redis: true, OwnRedis: true, NATS: true, OwnNATS: true})
 	migrate(t, stack)
-	for _, name := range []string{stack.Database(), "redis"} {
+	for _, name := range []string{stack.Database(), "redis", "nats"} {
 		if err := stack.Kill(name); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s := run(t, stack, environment(t, stack))
 	got := s.send(s.request(http.MethodGet, s.admin+"/readyz", "", nil))
-	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"database"`) || !strings.Contains(got.body, `"redis"`) {
+	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"database"`) || !strings.Contains(got.body, `"redis"`) ||
+		!strings.Contains(got.body, `"nats"`) {
 		t.Fatalf("ready without anything: %d %s", got.status, got.body)
 	}
 	if got := s.demo("/token", "grant_type", "client_credentials"); got.status != 503 || got.text("error") != "temporarily_unavailable" || got.header.Get("Retry-After") == "" {
 		t.Errorf("a token without anything: %d %s", got.status, got.body)
 	}
-	for _, name := range []string{stack.Database(), "redis"} {
+	for _, name := range []string{stack.Database(), "redis", "nats"} {
 		if err := stack.Start(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}

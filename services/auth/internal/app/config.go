@@ -6,6 +6,7 @@ import (
 	"tandem.example/pkg/crdb"
 	"tandem.example/pkg/env"
 	"tandem.example/pkg/httpserver"
+	"tandem.example/pkg/natsfx"
 	"tandem.example/pkg/redisfx"
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/auth/internal/demo"
@@ -19,6 +20,7 @@ type Config struct {
 	Telemetry telemetry.Config
 	Database  crdb.Config
 	Redis     redisfx.Config
+	NATS      natsfx.Config
 	Tokens    bearer.Config
 	Sessions  sessions.Config
 	Clerk     clerksession.Config

@@ -50,7 +50,7 @@ func (s *service) raw(method, path, text string) reply {
 
 func TestWhatIsNotProperHTTPIsRefusedAsAProblem(t *testing.T) {
 	t.Parallel()
-	stack := devstack.T(t, devstack.Options{Database: true, Redis: true})
+	stack := devstack.T(t, devstack.Options{Database: true, Redis: true, NATS: true})
 	migrate(t, stack)
 	set := environment(t, stack)
 	set["HTTP_READ_TIMEOUT"] = "500ms"
@@ -77,7 +77,7 @@ func TestWhatIsNotProperHTTPIsRefusedAsAProblem(t *testing.T) {
 
 func TestPlainHTTPIsForTrustedProxiesOnly(t *testing.T) {
 	t.Parallel()
-	stack := devstack.T(t, devstack.Options{Database: true, Redis: true})
+	stack := devstack.T(t, devstack.Options{Database: true, Redis: true, NATS: true})
 	migrate(t, stack)
 	set := environment(t, stack)
 	set["TLS_CERT_FILE"], set["TLS_KEY_FILE"], set["TRUSTED_PROXIES"] = "", "", "127.0.0.1"

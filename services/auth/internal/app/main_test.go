@@ -76,6 +76,7 @@ func environment(t *testing.T, stack *devstack.Stack) map[string]string {
 		"APP_ENV": "dev", "HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "LOG_LEVEL": "error",
 		"TLS_CERT_FILE": stack.CertFile, "TLS_KEY_FILE": stack.KeyFile,
 		"DATABASE_URL": stack.DatabaseURLFor(devstack.Auth), "REDIS_URL": stack.RedisURLFor(devstack.Auth), "REDIS_CA_FILE": stack.CAFile,
+		"NATS_URL": stack.NATSURLFor(devstack.Auth), "NATS_CA_FILE": stack.CAFile,
 		"JWT_SECRET": rand.Text() + rand.Text(), "JWT_ISSUER": "https://auth.example",
 		"DEMO_USER": "demo", "DEMO_PASSWORD": rand.Text(), "DEMO_CLIENT_ID": "demo-client", "DEMO_CLIENT_SECRET": rand.Text(),
 		"DEMO_ADMIN_CLIENT_ID": "demo-admin", "DEMO_ADMIN_CLIENT_SECRET": rand.Text(),
@@ -108,7 +109,7 @@ func migrate(t *testing.T, stack *devstack.Stack) {
 // ready.
 func start(t *testing.T, o devstack.Options) *service {
 	t.Helper()
-	o.Database, o.Redis = true, true
+	o.Database, o.Redis, o.NATS = true, true, true
 	stack := devstack.T(t, o)
 	migrate(t, stack)
 	s := run(t, stack, environment(t, stack))
