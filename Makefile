@@ -53,9 +53,9 @@ race: prepare ## run every test three times, in random order
 	@$(call each,$(TEST) -count=3 -shuffle=on ./...)
 
 .PHONY: bench
-bench: build prepare ## measure the cached read against a bare handler, then the Go benchmarks
-	@cd services/resources && $(BUILD) -o $(BIN)/bench ./cmd/bench
-	@$(BIN)/bench -resourcesd $(BIN)/resourcesd
+bench: build prepare ## measure both services against bare handlers, then the Go benchmarks
+	@cd services/resources && $(BUILD) -o $(BIN)/bench-resources ./cmd/bench && $(BIN)/bench-resources -resourcesd $(BIN)/resourcesd
+	@cd services/auth && $(BUILD) -o $(BIN)/bench-auth ./cmd/bench && $(BIN)/bench-auth -authd $(BIN)/authd
 	@cd pkg && go test -run='^$$' -bench=. -benchmem ./bearer ./httpserver
 	@cd services/resources && go test -run='^$$' -bench=. -benchmem ./internal/app
 

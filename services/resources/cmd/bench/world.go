@@ -18,6 +18,7 @@ import (
 	"tandem.example/pkg/crdb"
 	"tandem.example/pkg/daemon"
 	"tandem.example/pkg/devstack"
+	"tandem.example/pkg/devstack/bench"
 	"tandem.example/pkg/env"
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/redisfx"
@@ -30,7 +31,7 @@ type world struct {
 	stack         *devstack.Stack
 	db            *crdb.DB
 	keeper        *epoch.Keeper
-	service, bare *process
+	service, bare *bench.Process
 	token, path   string
 	secret        string
 }
@@ -53,31 +54,24 @@ func newWorld(ctx context.Context, binary string) (_ *world, err error) {
 	if err := w.signIn(ctx); err != nil {
 		return nil, err
 	}
-	addr, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if w.service, err = start(ctx, addr, binary, w.environment()...); err != nil {
+	if w.service, err = bench.Start(ctx, binary, w.environment()...); err != nil {
 		return nil, err
 	}
 	cell, err := w.seed(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("seed: %w: %s", err, &w.service.log)
+		return nil, fmt.Errorf("seed: %w: %s", err, &w.service.Log)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	if addr, err = freeAddress(ctx); err != nil {
-		return nil, err
-	}
-	w.bare, err = start(ctx, addr, self, append(w.environment(), roleVariable+"=bare", "BENCH_CELL="+cell)...)
+	w.bare, err = bench.Start(ctx, self, append(w.environment(), roleVariable+"=bare", "BENCH_CELL="+cell)...)
 	return w, err
 }
 
 func (w *world) close() error {
-	w.service.stop()
-	w.bare.stop()
+	w.service.Stop()
+	w.bare.Stop()
 	var err error
 	if w.keeper != nil {
 		err = w.keeper.Stop(context.Background())
@@ -197,7 +191,7 @@ func (w *world) seed(ctx context.Context) (cell string, err error) {
 }
 
 func (w *world) ask(ctx context.Context, method, path, body string) (int, http.Header, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+w.service.addr+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+w.service.Addr+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}

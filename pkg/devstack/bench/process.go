@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -11,19 +11,24 @@ import (
 	"time"
 )
 
-// process is one of the measured programs.
-type process struct {
-	addr string
-	cmd  *exec.Cmd
-	log  bytes.Buffer
+// Process is one of the measured programs.
+type Process struct {
+	Addr string
+	Log  bytes.Buffer // what it wrote to its standard error
+
+	cmd *exec.Cmd
 }
 
-// start runs a program with nothing but env for an environment, and waits until
-// it listens.
-func start(ctx context.Context, addr, path string, env ...string) (*process, error) {
-	p := &process{addr: addr, cmd: exec.CommandContext(ctx, path)}
+// Start runs a program with env and a free HTTP_ADDR for its whole environment,
+// and waits until it listens there.
+func Start(ctx context.Context, path string, env ...string) (*Process, error) {
+	addr, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{Addr: addr, cmd: exec.CommandContext(ctx, path)}
 	p.cmd.Env = append(env, "HTTP_ADDR="+addr)
-	p.cmd.Stderr = &p.log
+	p.cmd.Stderr = &p.Log
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -36,14 +41,15 @@ func start(ctx context.Context, addr, path string, env ...string) (*process, err
 		}
 		select {
 		case <-ctx.Done():
-			p.stop()
-			return nil, fmt.Errorf("%s does not listen: %s", path, &p.log)
+			p.Stop()
+			return nil, fmt.Errorf("%s does not listen: %s", path, &p.Log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-func (p *process) stop() {
+// Stop kills the program, if it was started.
+func (p *Process) Stop() {
 	if p != nil {
 		_ = p.cmd.Process.Kill() // it may have ended
 		_ = p.cmd.Wait()
@@ -55,7 +61,7 @@ func (p *process) stop() {
 const ticks = 100
 
 // cpu is the time that the process has spent so far.
-func (p *process) cpu() (time.Duration, error) {
+func (p *Process) cpu() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
