@@ -198,6 +198,7 @@ func (v *visitor) Admit(ctx context.Context, e *epoch.Epoch, p *bearer.Principal
 	v.asked++
 	if v.admit == nil {
 		e.Redis().Set(ctx, bearer.ClerkKey(p.SessionID), "1", time.Minute)
+		e.Redis().Set(ctx, bearer.ClerkKey(p.Subject), "1", time.Minute)
 	}
 	return v.admit
 }
@@ -225,6 +226,12 @@ func TestGuardAsksTheOtherIssuerOnFirstSight(t *testing.T) {
 		}
 		if v.asked != 3 {
 			t.Errorf("%s: asked %d times", path, v.asked)
+		}
+		for n, id := range []string{"sess_1", "user_1"} { // either of them ends it
+			client.Del(t.Context(), bearer.ClerkKey(id))
+			if got := call(t, app, path, "Bearer visitor"); got.status != 202 || v.asked != 4+n {
+				t.Errorf("%s, without %s: %+v, asked %d times", path, id, got, v.asked)
+			}
 		}
 		own := fiber.New()
 		own.Get("/", bearer.NewGuard(&bearer.Verifier{Keys: secrets(t, secretA, "")}, w.keeper, v).OwnOnly().Require())

@@ -20,12 +20,13 @@ func Migrations() crdb.Migrations { return crdb.Embedded("bearer", migrationFile
 // Kind says what a tombstone ends.
 type Kind string
 
-// The kinds. The id of each is the token's jti, the session's sid, or Clerk's
-// session id.
+// The kinds. The id of each is the token's jti, the session's sid, or Clerk's id
+// of the session or user.
 const (
 	KindToken        Kind = "token"
 	KindSession      Kind = "session"
 	KindClerkSession Kind = "clerk_session"
+	KindClerkUser    Kind = "clerk_user"
 )
 
 // Tombstone is the durable half of a revocation. It is committed before Redis
@@ -60,12 +61,12 @@ func (t *Tombstones) Bury(ctx context.Context, stones ...Tombstone) error {
 	return nil
 }
 
-// Buried tells whether there is a tombstone, also one that has expired and was
-// not cleared away yet.
-func (t *Tombstones) Buried(ctx context.Context, kind Kind, id string) (found bool, err error) {
-	const query = `SELECT EXISTS (SELECT 1 FROM tombstones WHERE kind = $1 AND id = $2)`
+// Buried tells whether there is a tombstone of one of these kinds with one of
+// these ids, also one that has expired and was not cleared away yet.
+func (t *Tombstones) Buried(ctx context.Context, kinds []Kind, ids ...string) (found bool, err error) {
+	const query = `SELECT EXISTS (SELECT 1 FROM tombstones WHERE kind = ANY ($1) AND id = ANY ($2))`
 	err = crdb.Idempotent(ctx, func(ctx context.Context) error {
-		return t.db.Pool().QueryRow(ctx, query, string(kind), id).Scan(&found)
+		return t.db.Pool().QueryRow(ctx, query, kinds, ids).Scan(&found)
 	})
 	if err != nil {
 		return false, fmt.Errorf("look for tombstone: %w", err)

@@ -17,12 +17,14 @@ func TokenKey(sub, jti string) string { return "auth:{" + sub + "}:t:" + jti }
 // SessionKey is there while the session sid of sub has not ended.
 func SessionKey(sub, sid string) string { return "auth:{" + sub + "}:s:" + sid }
 
-// ClerkKey is there while the Clerk session sid counts as seen and active.
-func ClerkKey(sid string) string { return "clerk:{" + sid + "}" }
+// ClerkKey is there while Clerk's session or user with this id counts as seen
+// and active. A session token needs both, so that one deletion ends all of a
+// user's sessions, known or not.
+func ClerkKey(id string) string { return "clerk:{" + id + "}" }
 
-// ClerkRevokedKey is there while the Clerk session sid must not be admitted
-// again.
-func ClerkRevokedKey(sid string) string { return "clerk:{" + sid + "}:revoked" }
+// ClerkRevokedKey is there while Clerk's session or user with this id must not
+// be admitted again.
+func ClerkRevokedKey(id string) string { return "clerk:{" + id + "}:revoked" }
 
 // probe is the question whether a token is live, as one command.
 type probe struct {
@@ -32,7 +34,7 @@ type probe struct {
 
 func probeOf(ctx context.Context, p *Principal) probe {
 	if p.External {
-		return probe{redis.NewIntCmd(ctx, "exists", ClerkKey(p.SessionID)), 1}
+		return probe{redis.NewIntCmd(ctx, "exists", ClerkKey(p.SessionID), ClerkKey(p.Subject)), 2}
 	}
 	return probe{redis.NewIntCmd(ctx, "exists", TokenKey(p.Subject, p.TokenID), SessionKey(p.Subject, p.SessionID)), 2}
 }

@@ -10,8 +10,14 @@ import (
 	"tandem.example/pkg/epoch"
 )
 
-// replayPage bounds the memory and the pipeline of one step of a replay.
-const replayPage = 1000
+const (
+	// replayPage bounds the memory and the pipeline of one step of a replay.
+	replayPage = 1000
+	// markFor is how long Redis says of a Clerk session that it must not be
+	// admitted: longer than a check of it can be under way that began before the
+	// tombstone could be seen.
+	markFor = 10 * time.Minute
+)
 
 // Replay ends again, in a Redis that may remember older days, all that has been
 // revoked: it is an [epoch.Recovery]. It writes before the epoch is held, which
@@ -26,17 +32,31 @@ func (t *Tombstones) Replay(ctx context.Context, e *epoch.Epoch) error {
 		if len(page) == 0 {
 			return nil
 		}
-		_, err = e.Redis().Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for _, s := range page {
-				s.apply(ctx, pipe)
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("replay tombstones: %w", epoch.Unavailable(err))
+		if err := enforce(ctx, e, page); err != nil {
+			return fmt.Errorf("replay tombstones: %w", err)
 		}
 		last = page[len(page)-1]
 	}
+}
+
+// Enforce does in Redis what the tombstones say: the second half of a
+// revocation. When it returns nil, nothing of theirs is accepted any more; a 503
+// says that it is not known.
+func Enforce(ctx context.Context, e *epoch.Epoch, stones ...Tombstone) error {
+	if err := enforce(ctx, e, stones); err != nil {
+		return fmt.Errorf("enforce tombstones: %w", err)
+	}
+	return e.Held()
+}
+
+func enforce(ctx context.Context, e *epoch.Epoch, stones []Tombstone) error {
+	_, err := e.Redis().Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, s := range stones {
+			s.apply(ctx, pipe)
+		}
+		return nil
+	})
+	return epoch.Unavailable(err)
 }
 
 // apply queues what the tombstone means in Redis.
@@ -46,8 +66,8 @@ func (s Tombstone) apply(ctx context.Context, pipe redis.Pipeliner) {
 		pipe.Del(ctx, TokenKey(s.Subject, s.ID))
 	case KindSession:
 		pipe.Del(ctx, SessionKey(s.Subject, s.ID))
-	case KindClerkSession:
-		pipe.Set(ctx, ClerkRevokedKey(s.ID), "1", max(time.Until(s.Expires), time.Second))
+	case KindClerkSession, KindClerkUser:
+		pipe.Set(ctx, ClerkRevokedKey(s.ID), "1", min(max(time.Until(s.Expires), time.Second), markFor))
 		pipe.Del(ctx, ClerkKey(s.ID))
 	}
 }

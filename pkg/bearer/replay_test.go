@@ -25,10 +25,10 @@ func TestTombstones(t *testing.T) {
 	if err != nil || len(page) != 1 || page[0].ID != "s1" || page[0].Expires.Before(later.Add(-time.Second)) {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	if found, err := w.graves.Buried(ctx, bearer.KindSession, "s1"); err != nil || !found {
+	if found, err := w.graves.Buried(ctx, []bearer.Kind{bearer.KindToken, bearer.KindSession}, "s0", "s1"); err != nil || !found {
 		t.Fatal(found, err)
 	}
-	if found, err := w.graves.Buried(ctx, bearer.KindToken, "s1"); err != nil || found {
+	if found, err := w.graves.Buried(ctx, []bearer.Kind{bearer.KindToken}, "s1"); err != nil || found {
 		t.Fatal(found, err)
 	}
 	if n, err := w.graves.Clear(ctx, 10); err != nil || n != 1 {
@@ -46,7 +46,7 @@ func TestARedisThatRemembersRevokedTokensForgetsThem(t *testing.T) {
 	stones := make([]bearer.Tombstone, 0, many)
 	for i := range many {
 		id := fmt.Sprint(i)
-		kind := []bearer.Kind{bearer.KindToken, bearer.KindSession, bearer.KindClerkSession}[i%3]
+		kind := []bearer.Kind{bearer.KindToken, bearer.KindSession, bearer.KindClerkSession, bearer.KindClerkUser}[i%4]
 		stones = append(stones, bearer.Tombstone{Kind: kind, ID: id, Subject: "u" + id, Expires: time.Now().Add(time.Hour)})
 	}
 	if err := w.graves.Bury(t.Context(), stones...); err != nil {
@@ -58,7 +58,7 @@ func TestARedisThatRemembersRevokedTokensForgetsThem(t *testing.T) {
 			return bearer.TokenKey(s.Subject, s.ID)
 		case bearer.KindSession:
 			return bearer.SessionKey(s.Subject, s.ID)
-		case bearer.KindClerkSession:
+		case bearer.KindClerkSession, bearer.KindClerkUser:
 			return bearer.ClerkKey(s.ID)
 		}
 		return ""
@@ -75,7 +75,8 @@ func TestARedisThatRemembersRevokedTokensForgetsThem(t *testing.T) {
 		if n := e.Redis().Exists(t.Context(), keyOf(s)).Val(); n != 0 {
 			t.Fatalf("%s %s is live again", s.Kind, s.ID)
 		}
-		if s.Kind == bearer.KindClerkSession && e.Redis().TTL(t.Context(), bearer.ClerkRevokedKey(s.ID)).Val() < 50*time.Minute {
+		clerk := s.Kind == bearer.KindClerkSession || s.Kind == bearer.KindClerkUser
+		if clerk && e.Redis().TTL(t.Context(), bearer.ClerkRevokedKey(s.ID)).Val() < 5*time.Minute {
 			t.Fatalf("no marker for %s", s.ID)
 		}
 	}

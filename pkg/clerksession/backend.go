@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/clerk/clerk-sdk-go/v2"
@@ -55,6 +56,13 @@ func (b *Backend) keySet(ctx context.Context) ([]*clerk.JSONWebKey, error) {
 	return set.Keys, nil
 }
 
+// Why Clerk's answer about a session is not a yes.
+var (
+	errFinal   = errors.New("its status is final")
+	errNotYet  = errors.New("its status may still change")
+	errForeign = errors.New("the answer is not a session, or another's")
+)
+
 // Active confirms at Clerk that the session has not ended and is the user's. It
 // returns [ErrEnded] or [ErrUnavailable].
 func (b *Backend) Active(ctx context.Context, sessionID, userID string) error {
@@ -65,15 +73,28 @@ func (b *Backend) Active(ctx context.Context, sessionID, userID string) error {
 		return twice(ctx, func() (*clerk.Session, error) { return b.sessions.Get(ctx, sessionID) })
 	})
 	if refused, ok := errors.AsType[*statusError](err); ok && refused.status == http.StatusNotFound {
-		return ErrEnded
+		return ErrEnded.Because(errNotYet)
 	}
 	if err != nil {
 		return unavailable("read Clerk's session", err)
 	}
-	if got.ID != sessionID || got.UserID != userID || got.Status != "active" {
-		return ErrEnded
+	return verdict(got, sessionID, userID)
+}
+
+// verdict believes an answer only if it is about the session that was asked for: a
+// proxy's page or another version of the API is no reason to log anybody out.
+func verdict(got *clerk.Session, sessionID, userID string) error {
+	if got.Object != "session" || got.ID != sessionID || got.UserID == "" || got.Status == "" {
+		return unavailable("read Clerk's session", errForeign)
 	}
-	return nil
+	switch {
+	case got.Status == "active" && got.UserID == userID:
+		return nil
+	case slices.Contains([]string{"ended", "removed", "revoked", "expired", "abandoned", "replaced"}, got.Status):
+		return ErrEnded.Because(errFinal)
+	default:
+		return ErrEnded.Because(errNotYet)
+	}
 }
 
 // twice repeats a read once if Clerk stumbled.

@@ -63,18 +63,23 @@ func (c *claims) judge(cfg *Config) (Session, error) {
 		s.OrgID, s.OrgRole = c.OrgID, c.OrgRole
 	case 2: // a top-level org_id in a version 2 token is not Clerk's
 		s.OrgID, s.OrgRole = c.Org.ID, c.Org.Role
-		if s.OrgRole != "" {
-			s.OrgRole = "org:" + strings.TrimPrefix(s.OrgRole, "org:")
-		}
 	default:
 		return Session{}, bearer.ErrClaims
 	}
-	if s.OrgID == "" {
-		s.OrgRole = ""
-	} else if !identifier(s.OrgID, "org_") {
+	if s.OrgID != "" && !identifier(s.OrgID, "org_") {
 		return Session{}, bearer.ErrClaims
 	}
+	s.OrgRole = role(s.OrgID, s.OrgRole)
 	return s, nil
+}
+
+// role has its prefix in the end, which version 2 and the oldest roles of version
+// 1 leave out. Without an organisation there is none.
+func role(org, name string) string {
+	if org == "" || name == "" {
+		return ""
+	}
+	return "org:" + strings.TrimPrefix(name, "org:")
 }
 
 func (c *claims) partyAllowed(cfg *Config) bool {

@@ -172,6 +172,8 @@ func TestOrganisationOfBothVersions(t *testing.T) {
 		"version 2 without an organisation":   {nil, "", ""},
 		"version 2 with a top-level org_id":   {members{"org_id": "org_1", "org_role": "org:admin"}, "", ""},
 		"version 1":                           {members{"v": nil, "org_id": "org_1", "org_role": "org:member"}, "org_1", "org:member"},
+		"version 1 without a prefix":          {members{"v": nil, "org_id": "org_1", "org_role": "basic_member"}, "org_1", "org:basic_member"},
+		"version 1 without a role":            {members{"v": 1, "org_id": "org_1"}, "org_1", ""},
 		"version 1 with an object of 2":       {members{"v": nil, "o": members{"id": "org_2", "rol": "admin"}}, "", ""},
 		"version 1 with a role and no org_id": {members{"v": 1, "org_role": "org:admin"}, "", ""},
 	} {

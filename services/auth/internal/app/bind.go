@@ -98,14 +98,14 @@ func visitorsOf(cfg clerksession.Config, verifier *clerksession.Verifier, door *
 }
 
 // Visit implements [tokens.Visitors].
-func (v visitors) Visit(ctx context.Context, token string) (tokens.Visitor, error) {
+func (v visitors) Visit(ctx context.Context, e *epoch.Epoch, token string) (tokens.Visitor, error) {
 	s, err := v.verifier.Verify(ctx, token)
-	if err == nil {
-		err = v.door.Check(ctx, s.ID, s.UserID)
-	}
 	if err != nil {
 		return tokens.Visitor{}, err
 	}
 	p := s.Principal()
-	return tokens.Visitor{Subject: p.Subject, Tenant: p.Tenant, Session: p.SessionID, Roles: p.Roles, Scopes: p.Scopes}, nil
+	if err := v.door.Ask(ctx, e, &p); err != nil {
+		return tokens.Visitor{}, err
+	}
+	return tokens.Visitor{Subject: p.Subject, Tenant: p.Tenant, Session: p.SessionID, Actor: p.Actor, Roles: p.Roles, Scopes: p.Scopes}, nil
 }

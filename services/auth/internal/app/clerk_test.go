@@ -136,3 +136,68 @@ func TestClerkTokenAsBearer(t *testing.T) {
 		t.Errorf("a session seen before, without Clerk: %d %s", got.status, got.body)
 	}
 }
+
+// A token that outlives its session costs Clerk one question, not one each time
+// it is shown.
+func TestThatASessionHasEndedIsRemembered(t *testing.T) {
+	t.Parallel()
+	s := start(t, devstack.Options{Clerk: true})
+	ended := s.visit(clerk.Wish{})
+	s.stack.Clerk.EndSession(ended.SessionID)
+	for range 10 {
+		if got := s.bearer(http.MethodGet, "/v1/me", ended.JWT); got.status != 401 || got.text("code") != "clerk_session_ended" {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		if got := s.exchange(ended.JWT); got.text("error") != "invalid_request" {
+			t.Fatalf("exchange: %d %s", got.status, got.body)
+		}
+	}
+	if n := s.stack.Clerk.Calls("GET /v1/sessions/{id}"); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	s.stack.Clerk.Break(clerk.BadGateway())
+	if got := s.bearer(http.MethodGet, "/v1/me", ended.JWT); got.status != 401 {
+		t.Errorf("while Clerk is broken: %d %s", got.status, got.body)
+	}
+}
+
+// What is known of a user ends each of their sessions: those that were seen and
+// those that come later.
+func TestATombstoneOfAUserOfClerk(t *testing.T) {
+	t.Parallel()
+	s := start(t, devstack.Options{Clerk: true})
+	seen := s.visit(clerk.Wish{})
+	if got := s.bearer(http.MethodGet, "/v1/me", seen.JWT); got.status != 200 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	e, err := s.keeper.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stone := bearer.Tombstone{Kind: bearer.KindClerkUser, ID: seen.UserID, Subject: seen.UserID, Expires: time.Now().Add(time.Hour)}
+	if err := bearer.NewTombstones(s.db).Bury(t.Context(), stone); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string) {
+		t.Helper()
+		for _, visit := range []clerk.Token{s.visit(clerk.Wish{SessionID: seen.SessionID}), s.visit(clerk.Wish{UserID: seen.UserID})} {
+			if got := s.bearer(http.MethodGet, "/v1/me", visit.JWT); got.status != 401 || got.text("code") != "token_revoked" {
+				t.Errorf("%s: %d %s", what, got.status, got.body)
+			}
+			if got := s.exchange(visit.JWT); got.text("error") != "invalid_request" {
+				t.Errorf("%s, exchanged: %d %s", what, got.status, got.body)
+			}
+		}
+	}
+	if err := bearer.Enforce(t.Context(), e, stone); err != nil {
+		t.Fatal(err)
+	}
+	refused("marked")
+	if err := e.Redis().Del(t.Context(), bearer.ClerkRevokedKey(seen.UserID)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	refused("buried")
+	if got := s.bearer(http.MethodGet, "/v1/me", s.visit(clerk.Wish{}).JWT); got.status != 200 {
+		t.Errorf("somebody else: %d %s", got.status, got.body)
+	}
+}

@@ -88,7 +88,7 @@ func (i *Issuer) exchange(ctx context.Context, client clients.Client, f Form) (s
 	if err != nil {
 		return sessions.Issued{}, err
 	}
-	visitor, err := i.visitors.Visit(ctx, f["subject_token"])
+	visitor, err := i.visitors.Visit(ctx, e, f["subject_token"])
 	if err != nil && fault.KindOf(err) == fault.Unauthenticated { // RFC 8693 §2.2.2 wants this code
 		return sessions.Issued{}, ErrRequest.Detailf("the subject_token is not valid").Because(err)
 	}

@@ -54,6 +54,7 @@ type Visitor struct {
 	Subject string
 	Tenant  string
 	Session string
+	Actor   string // who acts in the subject's name, if somebody does
 	Roles   []string
 	Scopes  bearer.Scopes
 }
@@ -64,10 +65,10 @@ type (
 	Accounts interface {
 		Login(ctx context.Context, name, password string) (Account, error)
 	}
-	// Visitors check session tokens of Clerk, past every cache. A fault of kind
-	// Unauthenticated is a wrong one.
+	// Visitors check session tokens of Clerk; that one is active they ask each
+	// time. A fault of kind Unauthenticated is a wrong one.
 	Visitors interface {
-		Visit(ctx context.Context, token string) (Visitor, error)
+		Visit(ctx context.Context, e *epoch.Epoch, token string) (Visitor, error)
 	}
 	// Store keeps the sessions; *sessions.Store is one.
 	Store interface {
