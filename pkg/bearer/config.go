@@ -45,6 +45,6 @@ func (c Config) Check(_ string, report func(variable, problem string)) {
 }
 
 // Keys makes the key set of the environment.
-func (c Config) Keys() (Secrets, error) {
+func (c Config) Keys() (KeySet, error) {
 	return NewSecrets([]byte(c.Secret.Reveal()), []byte(c.Previous.Reveal()))
 }

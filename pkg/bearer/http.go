@@ -115,7 +115,7 @@ func (g *Guard) identify(ctx context.Context, raw string) (Principal, error) {
 	if g.external != nil && !g.verifier.Ours(raw) && g.external.Issued(raw) {
 		return g.external.Verify(ctx, raw)
 	}
-	claims, err := g.verifier.Verify(raw)
+	claims, err := g.verifier.Verify(ctx, raw)
 	if err != nil {
 		return Principal{}, err
 	}

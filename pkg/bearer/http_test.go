@@ -18,7 +18,7 @@ import (
 )
 
 // gate is an app whose one secret is behind a guard, in both its forms.
-func gate(w world, external bearer.External, keys bearer.Secrets) *fiber.App {
+func gate(w world, external bearer.External, keys bearer.KeySet) *fiber.App {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		ErrorHandler: func(c *fiber.Ctx, err error) error {

@@ -1,20 +1,30 @@
 package bearer
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"unsafe"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"tandem.example/pkg/fault"
 )
 
 // openAny reads a token of any header form with golang-jwt.
-func (v *Verifier) openAny(raw string) (Claims, error) {
+func (v *Verifier) openAny(ctx context.Context, raw string) (Claims, error) {
 	var payload carried
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
-	token, err := parser.ParseWithClaims(strings.Clone(raw), &payload, v.keyOf)
+	algorithms := []string{hs256, edDSA} // of all keys; keyOf then demands the key's own
+	parser := jwt.NewParser(jwt.WithValidMethods(algorithms), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+	token, err := parser.ParseWithClaims(strings.Clone(raw), &payload, func(token *jwt.Token) (any, error) {
+		return v.keyOf(ctx, token)
+	})
 	if err == nil {
 		return payload.claims, nil
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Unavailable {
+		return Claims{}, f
 	}
 	for _, known := range [...]error{ErrMalformed, ErrType, ErrKey, ErrAlgorithm, ErrClaims} {
 		if errors.Is(err, known) {
@@ -24,7 +34,7 @@ func (v *Verifier) openAny(raw string) (Claims, error) {
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return Claims{}, ErrMalformed
-	case token == nil || token.Method == nil || token.Method.Alg() != "HS256":
+	case token == nil || token.Method == nil || !slices.Contains(algorithms, token.Method.Alg()):
 		return Claims{}, ErrAlgorithm
 	default:
 		return Claims{}, ErrSignature
@@ -33,8 +43,9 @@ func (v *Verifier) openAny(raw string) (Claims, error) {
 
 // keyOf reads the header: it must say that this is an access token, and name a
 // key of the very algorithm it uses, so that a public key never is an HMAC
-// secret (RFC 8725 §3.1, §3.11).
-func (v *Verifier) keyOf(token *jwt.Token) (any, error) {
+// secret (RFC 8725 §3.1, §3.11). Nothing else of it is looked at: a key that it
+// carries or leads to (jwk, jku, x5c, x5u) is not ours.
+func (v *Verifier) keyOf(ctx context.Context, token *jwt.Token) (any, error) {
 	if _, critical := token.Header["crit"]; critical {
 		return nil, ErrMalformed // RFC 7515 §4.1.11: what is not understood is refused
 	}
@@ -43,14 +54,14 @@ func (v *Verifier) keyOf(token *jwt.Token) (any, error) {
 		return nil, ErrType
 	}
 	kid, _ := token.Header["kid"].(string)
-	key := v.Keys.ByID(kid)
-	if key == nil {
-		return nil, ErrKey
+	key, err := v.Keys.ByID(ctx, kid)
+	if err != nil {
+		return nil, err
 	}
 	if key.Algorithm != token.Method.Alg() {
 		return nil, ErrAlgorithm
 	}
-	return key.material, nil
+	return key.scheme.material(), nil
 }
 
 // carried lets golang-jwt fill our claims; checking them is ours.

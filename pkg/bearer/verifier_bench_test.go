@@ -29,7 +29,7 @@ func BenchmarkVerify(b *testing.B) {
 	v, raw := benchToken(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.Verify(raw); err != nil {
+		if _, err := v.Verify(b.Context(), raw); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -39,7 +39,7 @@ func BenchmarkVerifyGeneral(b *testing.B) {
 	v, raw := benchToken(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.openAny(raw); err != nil {
+		if _, err := v.openAny(b.Context(), raw); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -50,7 +50,7 @@ func BenchmarkGolangJWT(b *testing.B) {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(v.Issuer), jwt.WithAudience(v.Audience), jwt.WithExpirationRequired())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parser.Parse(raw, v.keyOf); err != nil {
+		if _, err := parser.Parse(raw, func(token *jwt.Token) (any, error) { return v.keyOf(b.Context(), token) }); err != nil {
 			b.Fatal(err)
 		}
 	}

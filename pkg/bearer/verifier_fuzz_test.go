@@ -36,7 +36,7 @@ func FuzzVerify(f *testing.F) {
 			signature = enc(mac)
 		}
 		raw := header + "." + payload + "." + signature
-		got, err := v.Verify(raw)
+		got, err := v.Verify(t.Context(), raw)
 		var want jwt.MapClaims
 		parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithStrictDecoding(), jwt.WithExpirationRequired(),
 			jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithIssuedAt(), jwt.WithLeeway(time.Minute),

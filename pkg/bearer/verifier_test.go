@@ -24,7 +24,7 @@ const (
 	secretB  = "fedcba9876543210fedcba9876543210"
 )
 
-func secrets(tb testing.TB, current, previous string) bearer.Secrets {
+func secrets(tb testing.TB, current, previous string) bearer.KeySet {
 	tb.Helper()
 	keys, err := bearer.NewSecrets([]byte(current), []byte(previous))
 	if err != nil {
@@ -113,7 +113,7 @@ func TestVerifyRefuses(t *testing.T) {
 		for _, test := range claims {
 			t.Run(form+"/"+test.name, func(t *testing.T) {
 				t.Parallel()
-				_, err := v.Verify(forge(t, jwt.SigningMethodHS256, []byte(secretA), header, claimMap(now, test.change)))
+				_, err := v.Verify(t.Context(), forge(t, jwt.SigningMethodHS256, []byte(secretA), header, claimMap(now, test.change)))
 				if !errors.Is(err, test.want) {
 					t.Fatalf("got %v, want %v", err, test.want)
 				}
@@ -132,7 +132,7 @@ func TestVerifyRefusesForgeries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Verify(good); err != nil {
+	if _, err := v.Verify(t.Context(), good); err != nil {
 		t.Fatalf("our own token: %v", err)
 	}
 	header, rest, _ := strings.Cut(good, ".")
@@ -171,7 +171,7 @@ func TestVerifyRefusesForgeries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := v.Verify(test.raw); !errors.Is(err, test.want) {
+			if _, err := v.Verify(t.Context(), test.raw); !errors.Is(err, test.want) {
 				t.Fatalf("got %v, want %v", err, test.want)
 			}
 		})
@@ -186,11 +186,11 @@ func TestPreviousSecretStillVerifies(t *testing.T) {
 		t.Fatal(err)
 	}
 	both := &bearer.Verifier{Keys: secrets(t, secretA, secretB), Issuer: issuer, Audience: audience}
-	if got, err := both.Verify(raw); err != nil || got.Subject != "u1" {
+	if got, err := both.Verify(t.Context(), raw); err != nil || got.Subject != "u1" {
 		t.Fatalf("token of the previous secret: %+v, %v", got, err)
 	}
 	without := &bearer.Verifier{Keys: secrets(t, secretA, ""), Issuer: issuer, Audience: audience}
-	if _, err := without.Verify(raw); !errors.Is(err, bearer.ErrKey) {
+	if _, err := without.Verify(t.Context(), raw); !errors.Is(err, bearer.ErrKey) {
 		t.Fatalf("a withdrawn secret: %v", err)
 	}
 }
@@ -205,11 +205,11 @@ func TestTheIssuerAnswersForEveryAudience(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &bearer.Verifier{Keys: keys, Issuer: issuer, AnyAudience: true}
-	if got, err := v.Verify(raw); err != nil || !got.Audience.Has("other") {
+	if got, err := v.Verify(t.Context(), raw); err != nil || !got.Audience.Has("other") {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	v.AnyAudience = false
-	if _, err := v.Verify(raw); !errors.Is(err, bearer.ErrAudience) {
+	if _, err := v.Verify(t.Context(), raw); !errors.Is(err, bearer.ErrAudience) {
 		t.Fatalf("no audience at all: %v", err)
 	}
 }

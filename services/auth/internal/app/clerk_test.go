@@ -39,7 +39,7 @@ func TestExchange(t *testing.T) {
 		got.text("scope") != "resources:read resources:write" {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	claims, err := s.verifier.Verify(got.text("access_token"))
+	claims, err := s.verifier.Verify(s.t.Context(), got.text("access_token"))
 	if err != nil || claims.Subject != visit.UserID || claims.Tenant != "org_7" || claims.Roles[0] != "org:admin" || claims.Scopes.Has("admin") {
 		t.Fatalf("%+v, %v", claims, err)
 	}

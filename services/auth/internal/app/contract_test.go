@@ -68,7 +68,7 @@ func TestEachRefusalOfAToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{Clerk: true})
 	access, _ := s.login()
-	claims, err := s.verifier.Verify(access)
+	claims, err := s.verifier.Verify(s.t.Context(), access)
 	if err != nil {
 		t.Fatal(err)
 	}

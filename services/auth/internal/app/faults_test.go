@@ -65,7 +65,7 @@ func TestRedisRemembersWhatWasRevoked(t *testing.T) {
 	for i := range 6 {
 		access, refresh := s.login()
 		victims = append(victims, victim{access, refresh})
-		claims, err := s.verifier.Verify(access)
+		claims, err := s.verifier.Verify(s.t.Context(), access)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func TestPasswordGrant(t *testing.T) {
 	if got.header.Get("Cache-Control") != "no-store" || got.header.Get("Pragma") != "no-cache" {
 		t.Errorf("may be cached: %v", got.header)
 	}
-	claims, err := s.verifier.Verify(got.text("access_token"))
+	claims, err := s.verifier.Verify(s.t.Context(), got.text("access_token"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestClientCredentials(t *testing.T) {
 	if _, there := got.json()["refresh_token"]; there {
 		t.Error("a refresh token for a client that can come back (RFC 6749 §4.4.3)")
 	}
-	claims, err := s.verifier.Verify(got.text("access_token"))
+	claims, err := s.verifier.Verify(s.t.Context(), got.text("access_token"))
 	if err != nil || claims.Subject != "demo-admin" || claims.ClientID != "demo-admin" {
 		t.Errorf("%+v, %v", claims, err)
 	}

@@ -64,7 +64,7 @@ type service struct {
 	users    *users.Directory
 	keeper   *epoch.Keeper
 	verifier *bearer.Verifier
-	keys     bearer.Secrets
+	keys     bearer.KeySet
 	db       *crdb.DB
 	routes   []httpserver.Route
 }

@@ -25,8 +25,8 @@ func TestRefreshRotates(t *testing.T) {
 	if got.status != 200 || second == "" || second == first || got.text("access_token") == access {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	before, err1 := s.verifier.Verify(access)
-	after, err2 := s.verifier.Verify(got.text("access_token"))
+	before, err1 := s.verifier.Verify(s.t.Context(), access)
+	after, err2 := s.verifier.Verify(s.t.Context(), got.text("access_token"))
 	if err1 != nil || err2 != nil || before.SessionID != after.SessionID || before.ID == after.ID || before.Subject != after.Subject ||
 		before.Scopes != after.Scopes || before.Tenant != after.Tenant {
 		t.Fatalf("%+v %+v", before, after)
@@ -63,7 +63,7 @@ func TestReuseIsDurableBeforeItIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
 	access, first := s.login()
-	claims, err := s.verifier.Verify(access)
+	claims, err := s.verifier.Verify(s.t.Context(), access)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestThePreviousTokenWorksOnlyInItsGrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, err := s.verifier.Verify(s.refresh(first).text("access_token"))
+	claims, err := s.verifier.Verify(s.t.Context(), s.refresh(first).text("access_token"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestAGenerationAheadEndsTheFamily(t *testing.T) {
 	_, first := s.login()
 	got := s.refresh(first)
 	second := got.text("refresh_token")
-	claims, err := s.verifier.Verify(got.text("access_token"))
+	claims, err := s.verifier.Verify(s.t.Context(), got.text("access_token"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestWhatRedisHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, err := s.verifier.Verify(access)
+	claims, err := s.verifier.Verify(s.t.Context(), access)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestALoginInFlightDoesNotSurvive(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
 	access, _ := s.login()
-	claims, err := s.verifier.Verify(access)
+	claims, err := s.verifier.Verify(s.t.Context(), access)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func TestRevocationsAreDurable(t *testing.T) {
 		"access token":  func(access, _ string) reply { return s.demo("/revoke", "token", access) },
 	} {
 		access, refresh := s.login()
-		claims, err := s.verifier.Verify(access)
+		claims, err := s.verifier.Verify(s.t.Context(), access)
 		if err != nil {
 			t.Fatal(err)
 		}

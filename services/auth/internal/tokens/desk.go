@@ -79,7 +79,7 @@ func (d *Desk) Introspect(ctx context.Context, client clients.Client, raw string
 }
 
 func (d *Desk) describeAccess(ctx context.Context, raw string) (Description, error) {
-	c, err := d.verifier.Verify(raw)
+	c, err := d.verifier.Verify(ctx, raw)
 	if err != nil {
 		return Description{}, nil //nolint:nilerr // not active is the answer
 	}
@@ -101,7 +101,7 @@ func (d *Desk) Revoke(ctx context.Context, client clients.Client, raw string) (i
 	if !jwtLike(raw) {
 		return d.ledger.EndRefresh(ctx, raw, client.ID)
 	}
-	c, err := d.verifier.Verify(raw)
+	c, err := d.verifier.Verify(ctx, raw)
 	if err != nil || c.ClientID != client.ID {
 		return 0, nil //nolint:nilerr // an invalid token is as good as revoked
 	}

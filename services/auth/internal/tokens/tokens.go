@@ -83,13 +83,13 @@ type Issuer struct {
 	accounts Accounts
 	visitors Visitors // nil: no exchange
 	store    Store
-	keys     bearer.Secrets
+	keys     bearer.KeySet
 	issuer   string
 	audience string
 }
 
 // NewIssuer makes an issuer. Visitors may be nil.
-func NewIssuer(cfg bearer.Config, keys bearer.Secrets, store Store, accounts Accounts, visitors Visitors) *Issuer {
+func NewIssuer(cfg bearer.Config, keys bearer.KeySet, store Store, accounts Accounts, visitors Visitors) *Issuer {
 	return &Issuer{accounts, visitors, store, keys, cfg.Issuer, cfg.Audience}
 }
 

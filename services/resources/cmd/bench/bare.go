@@ -58,7 +58,7 @@ func serveBare() error {
 	verifier := &bearer.Verifier{Keys: keys, Issuer: cfg.Tokens.Issuer, Audience: cfg.Tokens.Audience}
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Get("/v1/resources/:id", func(c *fiber.Ctx) error {
-		claims, err := verifier.Verify(strings.TrimPrefix(c.Get(fiber.HeaderAuthorization), "Bearer "))
+		claims, err := verifier.Verify(c.UserContext(), strings.TrimPrefix(c.Get(fiber.HeaderAuthorization), "Bearer "))
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ const (
 type world struct {
 	stack *devstack.Stack
 	env   map[string]string // of a service
-	keys  bearer.Secrets
+	keys  bearer.KeySet
 	redis *redis.Client // may do anything
 	trust *tls.Config
 }
