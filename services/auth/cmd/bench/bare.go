@@ -55,7 +55,7 @@ func serveBare() error {
 	client := redis.NewClient(options)
 	verifier := &bearer.Verifier{Keys: keys, Issuer: cfg.Tokens.Issuer, Audience: cfg.Tokens.Audience}
 	live := func(c *fiber.Ctx, raw string) (bearer.Claims, error) {
-		claims, err := verifier.Verify(raw)
+		claims, err := verifier.Verify(c.UserContext(), raw)
 		if err != nil {
 			return claims, err
 		}
