@@ -30,7 +30,7 @@ func Program(version string) daemon.Program { return daemon.New("authd", version
 func New(cfg Config, version string) fx.Option {
 	cfg.Database.Application = name
 	return fx.Options(
-		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Sessions, cfg.Clerk),
+		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Sessions, cfg.Clerk, cfg.Audit),
 		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}, natsfx.Name(name)),
 		telemetry.Module, fx.WithLogger(telemetry.FxLogger),
 		crdb.Module,
@@ -46,7 +46,7 @@ func New(cfg Config, version string) fx.Option {
 		seeding(cfg.Demo),
 		httpserver.Module,
 		bind,
-		fx.Invoke(func(*httpserver.Server, *sessions.Sweeper) {}),
+		fx.Invoke(func(*httpserver.Server, *sessions.Sweeper, *audit.Batch, *audit.Publisher, *audit.Pruner) {}),
 	)
 }
 
@@ -62,6 +62,7 @@ func Schema() daemon.Schema {
 			{Table: "sessions", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 			{Table: "cutoffs", Privileges: "SELECT, INSERT, UPDATE"},
 			{Table: "audit", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
+			{Table: "audit_leases", Privileges: "SELECT, UPDATE"},
 		},
 	}
 }

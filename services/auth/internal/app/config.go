@@ -9,6 +9,7 @@ import (
 	"tandem.example/pkg/natsfx"
 	"tandem.example/pkg/redisfx"
 	"tandem.example/pkg/telemetry"
+	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/demo"
 	"tandem.example/services/auth/internal/sessions"
 )
@@ -24,5 +25,6 @@ type Config struct {
 	Tokens    bearer.Config
 	Sessions  sessions.Config
 	Clerk     clerksession.Config
+	Audit     audit.Config
 	Demo      demo.Config
 }

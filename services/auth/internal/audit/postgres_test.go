@@ -1,49 +1,30 @@
-package audit_test
+package audit
 
 import (
 	"errors"
+	"reflect"
 	"testing"
-	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/zap/zaptest"
 
 	"tandem.example/pkg/crdb"
 	"tandem.example/pkg/devstack"
-	"tandem.example/pkg/env"
-	"tandem.example/services/auth/internal/audit"
-	"tandem.example/services/auth/migrations"
 )
-
-func TestMain(m *testing.M) { devstack.Main(m) }
-
-func open(t *testing.T) *crdb.DB {
-	t.Helper()
-	url := env.Secret(devstack.T(t, devstack.Options{Database: true}).DatabaseURL)
-	if err := crdb.Migrate(t.Context(), url, zaptest.NewLogger(t), migrations.Set()); err != nil {
-		t.Fatal(err)
-	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 4, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second}, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	return db
-}
 
 var errChange = errors.New("the change failed")
 
 func TestAnEventIsThereExactlyIfItsChangeIs(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	kept := audit.New(t.Context(), audit.Event{Type: audit.UserCreate, Subject: "kept"})
-	lost := audit.New(t.Context(), audit.Event{Type: audit.UserCreate, Subject: "lost"})
+	w := newWorld(t, devstack.Options{})
+	kept := New(t.Context(), Event{Type: UserCreate, Subject: "kept"})
+	lost := New(t.Context(), Event{Type: UserCreate, Subject: "lost"})
 	for _, change := range []struct {
-		event audit.Event
+		event Event
 		fails error
 	}{{kept, nil}, {lost, errChange}} {
-		err := crdb.InTx(t.Context(), db, func(tx pgx.Tx) error {
-			if err := audit.Write(t.Context(), tx, change.event); err != nil {
+		err := crdb.InTx(t.Context(), w.db, func(tx pgx.Tx) error {
+			if err := Write(t.Context(), tx, change.event); err != nil {
 				return err
 			}
 			return change.fails
@@ -52,21 +33,38 @@ func TestAnEventIsThereExactlyIfItsChangeIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	refused := audit.New(t.Context(), audit.Event{Type: audit.ClientRefused, Reason: "invalid_client"})
+	refused := New(t.Context(), Event{Type: ClientRefused, Reason: "invalid_client"})
 	for range 2 { // an outcome that was not heard is repeated
-		if err := audit.NewLog(db).Record(t.Context(), refused); err != nil {
+		if err := NewLog(w.db, quiet{}).Record(t.Context(), refused); err != nil {
 			t.Fatal(err)
 		}
 	}
-	rows, err := db.Pool().Query(t.Context(), `SELECT id::text FROM audit ORDER BY id`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 2 || got[0] != kept.ID.String() || got[1] != refused.ID.String() {
+	if got := w.ids("true"); !reflect.DeepEqual(got, []uuid.UUID{kept.ID, refused.ID}) {
 		t.Errorf("events %v, want that of the change that took effect and the refusal", got)
+	}
+}
+
+// Both ways of writing leave the same row, and it is read as it was made.
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, devstack.Options{})
+	log := NewLog(w.db, quiet{})
+	made := New(t.Context(), Event{
+		Type: TokenIssue, Reason: "invalid_grant", Actor: "a", Subject: "s", ClientID: "c", SessionID: "i", Tenant: "t",
+		Detail: map[string]string{"grant": "password"},
+	})
+	made.Address, made.RequestID = "2001:db8::1", "r"
+	if err := log.Record(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	again := made
+	again.ID = New(t.Context(), Event{}).ID
+	w.store(again, again)
+	got, err := outbox{w.db}.oldest(t.Context(), []uuid.UUID{}, 10)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%v %v", got, err)
+	}
+	if !reflect.DeepEqual(got[0], made) || !reflect.DeepEqual(got[1], again) {
+		t.Errorf("read %+v, want %+v", got, made)
 	}
 }

@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE INDEX IF NOT EXISTS audit_actor ON audit (actor, id);
