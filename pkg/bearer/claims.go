@@ -56,6 +56,24 @@ func (s Scopes) And(other Scopes) Scopes {
 	return Scopes(strings.Join(names, " "))
 }
 
+// Or is the list and what other has beside it.
+func (s Scopes) Or(other Scopes) Scopes {
+	names := s.Names()
+	for _, name := range other.Names() {
+		if !s.Has(name) {
+			names = append(names, name)
+		}
+	}
+	return Scopes(strings.Join(names, " "))
+}
+
+// ScopeName tells whether s is one scope-token of RFC 6749 §3.3, of a length
+// that fits into a token.
+func ScopeName(s string) bool {
+	other := func(r rune) bool { return r < 0x21 || r > 0x7e || r == '"' || r == '\\' }
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, other)
+}
+
 // Names is the list as a slice.
 func (s Scopes) Names() []string { return strings.Fields(string(s)) }
 

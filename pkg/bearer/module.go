@@ -6,9 +6,9 @@ import (
 	"tandem.example/pkg/epoch"
 )
 
-// Module provides KeySet, *Verifier, *Tombstones and *Guard. The guard takes
+// Module provides KeySet, RoleScopes, *Verifier, *Tombstones and *Guard. The guard takes
 // another issuer's tokens if somebody provides an [External].
-var Module = fx.Module("bearer", fx.Provide(Config.Keys, provideVerifier, provideGuard, NewTombstones))
+var Module = fx.Module("bearer", fx.Provide(Config.Keys, RoleConfig.Scopes, provideVerifier, provideGuard, NewTombstones))
 
 func provideVerifier(cfg Config, keys KeySet) *Verifier {
 	return &Verifier{Keys: keys, Issuer: cfg.Issuer, Audience: cfg.Audience}

@@ -3,6 +3,7 @@ package clerksession
 import (
 	"net/url"
 
+	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/env"
 )
 
@@ -16,6 +17,9 @@ type Config struct {
 	AllowNoParty      bool       `env:"CLERK_ALLOW_MISSING_PARTY" envDefault:"false"`
 	Audience          string     `env:"CLERK_AUDIENCE"`
 	CAFile            string     `env:"CLERK_CA_FILE"`
+
+	// Roles says what a session's holder may do; it is not Clerk's alone.
+	Roles bearer.RoleScopes `env:"-"`
 }
 
 // Enabled tells whether Clerk's tokens are accepted at all.

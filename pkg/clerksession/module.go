@@ -8,7 +8,7 @@ import (
 
 // Module provides *Backend, *Verifier and *Door, and the guard's
 // [bearer.External], which is nil when no Clerk instance is configured.
-var Module = fx.Module("clerksession", fx.Provide(provideBackend, NewVerifier, provideDoor, provideExternal))
+var Module = fx.Module("clerksession", fx.Provide(provideBackend, provideVerifier, provideDoor, provideExternal))
 
 func provideBackend(life fx.Lifecycle, cfg Config) (*Backend, error) {
 	b, err := NewBackend(cfg)
@@ -17,6 +17,11 @@ func provideBackend(life fx.Lifecycle, cfg Config) (*Backend, error) {
 	}
 	life.Append(fx.StopHook(b.Close))
 	return b, nil
+}
+
+func provideVerifier(cfg Config, roles bearer.RoleScopes, backend *Backend) *Verifier {
+	cfg.Roles = roles
+	return NewVerifier(cfg, backend)
 }
 
 func provideDoor(verifier *Verifier, backend *Backend, graves *bearer.Tombstones) *Door {

@@ -15,26 +15,28 @@ type Session struct {
 	OrgRole string // with its prefix, as in org:admin
 	Party   string // the origin the token was made for
 	Actor   string // who impersonates the user, for audit
+	Scopes  bearer.Scopes
 	Expires time.Time
 }
-
-// memberScopes is what every user of Clerk may do in their tenant. No role at
-// Clerk gives the admin scope, which is over all tenants.
-const memberScopes bearer.Scopes = "resources:read resources:write"
 
 // Principal is the caller that the session stands for.
 func (s Session) Principal() bearer.Principal {
 	p := bearer.Principal{
 		Subject: s.UserID, ClientID: s.Party, Tenant: s.UserID, SessionID: s.ID,
-		Scopes: memberScopes, Expires: s.Expires, Actor: s.Actor, External: true,
+		Scopes: s.Scopes, Expires: s.Expires, Actor: s.Actor, External: true,
 	}
 	if s.OrgID != "" {
 		p.Tenant = s.OrgID
 	}
-	if s.OrgRole != "" {
-		p.Roles = []string{s.OrgRole}
-	}
+	p.Roles = s.roles()
 	return p
+}
+
+func (s Session) roles() []string {
+	if s.OrgRole == "" {
+		return nil
+	}
+	return []string{s.OrgRole}
 }
 
 // identifier accepts Clerk's ids and nothing that would change the meaning of a

@@ -65,7 +65,9 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Session, error) {
 	})
 	switch {
 	case err == nil:
-		return own.judge(&v.cfg)
+		s, err := own.judge(&v.cfg)
+		s.Scopes = v.cfg.Roles.OfVisitor(s.roles())
+		return s, err
 	case own.Issuer != "" && own.Issuer != v.cfg.Issuer: // filled only under a good signature
 		return Session{}, bearer.ErrIssuer
 	default:

@@ -23,6 +23,7 @@ type Config struct {
 	Redis     redisfx.Config
 	NATS      natsfx.Config
 	Tokens    bearer.Config
+	Roles     bearer.RoleConfig
 	Sessions  sessions.Config
 	Clerk     clerksession.Config
 	Audit     audit.Config

@@ -42,6 +42,7 @@ func TestADefectShowsNothing(t *testing.T) {
 		`ALTER TABLE users RENAME TO users_elsewhere`,
 		`ALTER TABLE tombstones RENAME TO tombstones_elsewhere`,
 	)
+	s.await("the client is still in memory", func() bool { return s.demo("/introspect", "token", access).status == 500 })
 	s.answers(access, 500, "server_error")
 	for _, to := range guarded {
 		if got := s.bearer(to[0], to[1], access); got.status != 500 || got.text("code") != "internal" {

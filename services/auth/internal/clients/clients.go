@@ -1,17 +1,18 @@
 // Package clients knows the applications that may ask for tokens.
 //
-// It promises that a client is who it says it is, as far as it can prove that,
-// and that an unknown client, a wrong secret and a disabled client cannot be
-// told apart.
+// It promises that a client is who it says it is, as far as it can prove that;
+// that an unknown client, a wrong secret and a disabled client cannot be told
+// apart; and that once a change to a client has been acknowledged, no instance
+// acts on what was there before, although each keeps clients in memory.
 package clients
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -36,20 +37,32 @@ type Client struct {
 // May tells whether the client is allowed a grant.
 func (c *Client) May(grant string) bool { return slices.Contains(c.Grants, grant) }
 
-// Record is a client as it is kept. Secrets are generated with at least 128 bits
-// of entropy, so a plain digest cannot be reversed by guessing and a slow one
-// would only cost time at every token.
+// Record is a client as it is kept.
 type Record struct {
 	Client
 
 	Digest   []byte // of the secret; empty for public clients
+	Previous []byte // of the secret before it
+	// Overlap is how long, from the moment the record was asked for, the
+	// previous secret still works. It is the database's reckoning, so the clocks
+	// of instances do not matter.
+	Overlap  time.Duration
 	Disabled bool
+	Created  time.Time
+	Updated  time.Time
+	read     time.Time // the database's clock when it was asked for
 }
 
-// Digest is what is kept of a secret.
-func Digest(secret string) []byte {
-	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
+// proves tells whether the secret is the client's. Spent is how long ago the
+// record was asked for.
+func (r *Record) proves(secret string, spent time.Duration) bool {
+	if r.Public {
+		return secret == ""
+	}
+	digest := Digest(secret)
+	current := subtle.ConstantTimeCompare(r.Digest, digest) == 1
+	previous := subtle.ConstantTimeCompare(r.Previous, digest) == 1
+	return current || previous && spent < r.Overlap
 }
 
 // Store keeps the clients.
@@ -59,11 +72,14 @@ type Store interface {
 	Put(ctx context.Context, r Record) error
 }
 
-// Registry authenticates clients.
-type Registry struct{ store Store }
+// Registry authenticates clients. It is safe for concurrent use.
+type Registry struct {
+	store  Store
+	leases *leases
+}
 
 // NewRegistry makes a registry.
-func NewRegistry(store Store) *Registry { return &Registry{store} }
+func NewRegistry(store Store) *Registry { return &Registry{store, newLeases(store.Find)} }
 
 // Authenticate returns the client that id and secret prove; a public client has
 // no secret and proves nothing. It returns [ErrClient] or a 503.
@@ -71,21 +87,18 @@ func (r *Registry) Authenticate(ctx context.Context, id, secret string) (Client,
 	if !validID(id) {
 		return Client{}, ErrClient
 	}
-	known, err := r.store.Find(ctx, id)
+	known, spent, err := r.leases.find(ctx, id)
 	if err != nil {
 		return Client{}, err
 	}
-	proved := subtle.ConstantTimeCompare(known.Digest, Digest(secret)) == 1
-	if known.Public {
-		proved = secret == ""
-	}
-	if known.Disabled || !proved {
+	if !known.proves(secret, spent) || known.Disabled {
 		return Client{}, ErrClient
 	}
 	return known.Client, nil
 }
 
-// Put creates or replaces a client.
+// Put creates or replaces a client, for those who set up an installation: other
+// instances hear of it only when their leases run out.
 func (r *Registry) Put(ctx context.Context, record Record) error {
 	if !validID(record.ID) {
 		return fmt.Errorf("client id %q: must be 1 to 64 letters, digits or hyphens and no UUID", record.ID)

@@ -32,7 +32,7 @@ func (i *Issuer) password(ctx context.Context, client clients.Client, f Form) (s
 	if err != nil {
 		return sessions.Issued{}, err
 	}
-	g, err := i.grant(client, f, scopesOf(account.Roles))
+	g, err := i.grant(client, f, i.roles.Of(account.Roles))
 	if err != nil {
 		return sessions.Issued{}, err
 	}

@@ -18,7 +18,7 @@ type handlers struct {
 
 // Routes are the capability's HTTP face.
 func Routes(cfg bearer.Config, issuer *Issuer, desk *Desk, registry *clients.Registry, reg prometheus.Registerer) ([]httpserver.Route, error) {
-	document, err := describe(cfg, issuer.visitors != nil)
+	document, err := describe(cfg, clients.Vocabulary(issuer.roles), issuer.visitors != nil)
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,8 @@ type metadata struct {
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
 }
 
-// describe writes the document. Exchange tells whether that grant is served.
-func describe(cfg bearer.Config, exchange bool) ([]byte, error) {
+// describe writes the document. Scopes are those that can be had; exchange tells whether that grant is served.
+func describe(cfg bearer.Config, scopes bearer.Scopes, exchange bool) ([]byte, error) {
 	base := strings.TrimSuffix(cfg.Issuer, "/")
 	grants := []string{GrantPassword, GrantRefresh, GrantClient}
 	if exchange {
@@ -35,7 +35,7 @@ func describe(cfg bearer.Config, exchange bool) ([]byte, error) {
 	return json.Marshal(metadata{
 		Issuer: cfg.Issuer, TokenEndpoint: base + "/token", RevocationEndpoint: base + "/revoke",
 		IntrospectionEndpoint: base + "/introspect", KeysURI: base + "/.well-known/jwks.json",
-		Scopes: []string{"resources:read", "resources:write", "admin"}, ResponseTypes: []string{}, Grants: grants,
+		Scopes: scopes.Names(), ResponseTypes: []string{}, Grants: grants,
 		TokenAuth: append(secret, "none"), RevocationAuth: append(secret, "none"), IntrospectionAuth: secret,
 	})
 }

@@ -75,13 +75,6 @@ func TestParseScope(t *testing.T) {
 	}
 }
 
-func TestScopesOfRoles(t *testing.T) {
-	t.Parallel()
-	if scopesOf(nil).Has("admin") || scopesOf([]string{"org:admin"}).Has("admin") || !scopesOf([]string{"admin"}).Has("admin") {
-		t.Error("the admin scope is for the admin role alone")
-	}
-}
-
 func TestLabel(t *testing.T) {
 	t.Parallel()
 	if got := label("Anna's\x00 phone\n" + strings.Repeat("é", 100)); got != "Anna's phone"+strings.Repeat("é", 52) {

@@ -20,10 +20,10 @@ import (
 
 // The grants, by the names they have on the wire.
 const (
-	GrantPassword = "password"
-	GrantRefresh  = "refresh_token"
-	GrantClient   = "client_credentials"
-	GrantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+	GrantPassword = clients.GrantPassword
+	GrantRefresh  = clients.GrantRefresh
+	GrantClient   = clients.GrantClient
+	GrantExchange = clients.GrantExchange
 )
 
 // The token types of RFC 8693 §3.
@@ -84,13 +84,16 @@ type Issuer struct {
 	visitors Visitors // nil: no exchange
 	store    Store
 	keys     bearer.KeySet
+	roles    bearer.RoleScopes
 	issuer   string
 	audience string
 }
 
 // NewIssuer makes an issuer. Visitors may be nil.
-func NewIssuer(cfg bearer.Config, keys bearer.KeySet, store Store, accounts Accounts, visitors Visitors) *Issuer {
-	return &Issuer{accounts, visitors, store, keys, cfg.Issuer, cfg.Audience}
+func NewIssuer(
+	cfg bearer.Config, roles bearer.RoleScopes, keys bearer.KeySet, store Store, accounts Accounts, visitors Visitors,
+) *Issuer {
+	return &Issuer{accounts, visitors, store, keys, roles, cfg.Issuer, cfg.Audience}
 }
 
 // Grant answers one request of an authenticated client.

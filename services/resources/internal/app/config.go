@@ -21,6 +21,7 @@ type Config struct {
 	Redis     redisfx.Config
 	NATS      natsfx.Config
 	Tokens    bearer.Config
+	Roles     bearer.RoleConfig
 	Clerk     clerksession.Config
 	Relay     relay.Settings
 	CacheMode string `env:"CACHE_MODE" envDefault:"strict"`
