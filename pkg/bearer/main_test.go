@@ -33,7 +33,7 @@ func newWorld(t *testing.T) world {
 	if err := crdb.Migrate(t.Context(), url, zaptest.NewLogger(t), epoch.Migrations(), bearer.Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second}, nil, nil)
+	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func newWorld(t *testing.T) world {
 // epoch waits until one of at least that number is held.
 func (w world) epoch(t *testing.T, atLeast int64) *epoch.Epoch {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -51,7 +51,7 @@ func newKeyCache(fetch func(context.Context) ([]*clerk.JSONWebKey, error), now f
 func (c *keyCache) find(ctx context.Context, kid string) (*clerk.JSONWebKey, error) {
 	set, early := c.cached()
 	if set == nil || early {
-		fresh, err := c.renew(ctx)
+		fresh, err := c.renew(ctx, c.now().Add(-renewAfter))
 		if err != nil && set == nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func (c *keyCache) find(ctx context.Context, kid string) (*clerk.JSONWebKey, err
 	if !c.mayAsk(kid) {
 		return nil, bearer.ErrKey
 	}
-	set, err := c.renew(ctx)
+	set, err := c.renew(ctx, c.now())
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +91,13 @@ func (c *keyCache) cached() (set *keySet, early bool) {
 	return c.current, early
 }
 
-func (c *keyCache) renew(ctx context.Context) (*keySet, error) {
+// renew returns keys that Clerk was asked for after a time: by somebody else, if
+// that ended while the caller was on its way here.
+func (c *keyCache) renew(ctx context.Context, after time.Time) (*keySet, error) {
 	return c.calls.do(ctx, "", func(ctx context.Context) (*keySet, error) {
+		if set, _ := c.cached(); set != nil && set.asked.After(after) {
+			return set, nil
+		}
 		asked := c.now()
 		keys, err := c.fetch(ctx)
 		if err != nil {

@@ -37,7 +37,7 @@ func newWorld(t *testing.T) *world {
 	if err := crdb.Migrate(t.Context(), url, zap.NewNop(), epoch.Migrations(), Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 16, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second}, nil, nil)
+	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 16, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func newID() string { return uuid.NewString() }
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

@@ -96,7 +96,7 @@ func TestNothingOutlivesItsProgram(t *testing.T) {
 			}
 			_ = cmd.Process.Signal(tt.sig)
 			_ = cmd.Wait() // it was killed
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			if err := proc.Await(ctx, func() (bool, error) {
 				_, err := os.Stat(stack.Dir)

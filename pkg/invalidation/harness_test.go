@@ -15,7 +15,7 @@ import (
 	"tandem.example/pkg/invalidation"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // bus is a NATS server of the test's own with the stream on it.
 type bus struct {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -95,19 +96,30 @@ func start(t *testing.T, cfg natsfx.Config, log *zap.Logger) *natsfx.Client {
 
 func awaitReady(t *testing.T, c *natsfx.Client, want error) {
 	t.Helper()
+	eventually(t, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Ready(ctx); !errors.Is(err, want) {
+			return fmt.Errorf("ready: got %v, want %v", err, want)
+		}
+		return nil
+	})
+}
+
+// eventually repeats look until it finds nothing wrong.
+func eventually(t *testing.T, look func() error) {
+	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		err := c.Ready(ctx)
-		cancel()
-		if errors.Is(err, want) {
+		err := look()
+		if err == nil {
 			return
 		}
 		select {
 		case <-deadline:
-			t.Fatalf("ready: got %v, want %v", err, want)
+			t.Fatal(err)
 		case <-tick.C:
 		}
 	}
@@ -172,9 +184,12 @@ func TestStartsWithoutServerAndFindsItAgain(t *testing.T) {
 	serve(t, address.Port, nil)
 	awaitReady(t, c, nil)
 	for _, message := range []string{"nats not reached yet", "nats connected", "nats connection lost", "nats connected again"} {
-		if logs.FilterMessage(message).Len() == 0 {
-			t.Errorf("no log line %q in %v", message, logs.All())
-		}
+		eventually(t, func() error { // the library tells its handlers in a goroutine of their own
+			if logs.FilterMessage(message).Len() == 0 {
+				return fmt.Errorf("no log line %q in %v", message, logs.All())
+			}
+			return nil
+		})
 	}
 	for _, line := range logs.All() {
 		text, err := zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "m"}).EncodeEntry(line.Entry, line.Context)

@@ -32,7 +32,7 @@ func newWorld(t *testing.T, o devstack.Options) world {
 	if err := crdb.Migrate(t.Context(), url, zaptest.NewLogger(t), epoch.Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second}, nil, nil)
+	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func (w world) limiter(t *testing.T) *Limiter {
 			t.Error(err)
 		}
 	})
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for k.Ready() != nil {

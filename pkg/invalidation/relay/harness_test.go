@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	testPoll = 20 * time.Millisecond
 )
 
@@ -58,7 +58,7 @@ func newPlant(t *testing.T, o devstack.Options) *plant {
 
 func openDB(url string) (*crdb.DB, error) {
 	return crdb.Open(crdb.Config{
-		URL: env.Secret(url), MaxConns: 8, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second,
+		URL: env.Secret(url), MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second,
 	}, nil, nil)
 }
 

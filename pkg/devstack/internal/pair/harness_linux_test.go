@@ -201,7 +201,7 @@ func alive(pid int) bool {
 
 func within(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := proc.Await(ctx, func() (bool, error) { return done(), nil }); err != nil {
 		t.Fatalf("wait for %s: %v", what, err)

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 func openDB(url string) (*crdb.DB, error) {
 	return crdb.Open(crdb.Config{
-		URL: env.Secret(url), MaxConns: 8, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second,
+		URL: env.Secret(url), MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second,
 	}, nil, nil)
 }
 

@@ -67,7 +67,7 @@ func registry(t *testing.T) (*resources.Registry, *lossy, *crdb.DB) {
 	if err := crdb.Migrate(t.Context(), url, log, epoch.Migrations(), bearer.Migrations(), coherent.Migrations(), migrations.Set()); err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second}, nil, nil)
+	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func registry(t *testing.T) (*resources.Registry, *lossy, *crdb.DB) {
 	for tick := time.NewTicker(5 * time.Millisecond); keeper.Ready() != nil; {
 		select {
 		case <-tick.C:
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal(keeper.Ready())
 		}
 	}

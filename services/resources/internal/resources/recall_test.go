@@ -59,7 +59,7 @@ func newRegistry(t *testing.T) (*Registry, *lossy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: 3 * time.Second, StatementTimeout: 5 * time.Second}, nil, nil)
+	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
