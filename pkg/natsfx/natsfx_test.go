@@ -100,7 +100,7 @@ func awaitReady(t *testing.T, c *natsfx.Client, want error) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := c.Ready(ctx); !errors.Is(err, want) {
-			return fmt.Errorf("ready: got %v, want %v", err, want)
+			return fmt.Errorf("ready: want %w, got %w", want, err)
 		}
 		return nil
 	})
