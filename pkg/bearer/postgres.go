@@ -44,11 +44,22 @@ type Tombstones struct{ db *crdb.DB }
 // NewTombstones makes the store over an open pool.
 func NewTombstones(db *crdb.DB) *Tombstones { return &Tombstones{db} }
 
+const bury = `INSERT INTO tombstones (kind, id, subject, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (kind, id) DO `
+
+// Bury adds a tombstone to a transaction and tells whether it is a new one.
+func Bury(ctx context.Context, tx pgx.Tx, s Tombstone) (bool, error) {
+	const insert = bury + `NOTHING`
+	tag, err := tx.Exec(ctx, insert, string(s.Kind), s.ID, s.Subject, s.Expires)
+	if err != nil {
+		return false, fmt.Errorf("bury: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
 // Bury commits tombstones. Burying twice is burying once, for the longer time,
 // so a caller that did not hear the outcome may repeat it.
 func (t *Tombstones) Bury(ctx context.Context, stones ...Tombstone) error {
-	const insert = `INSERT INTO tombstones (kind, id, subject, expires_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (kind, id) DO UPDATE SET expires_at = greatest(tombstones.expires_at, excluded.expires_at)`
+	const insert = bury + `UPDATE SET expires_at = greatest(tombstones.expires_at, excluded.expires_at)`
 	for _, s := range stones {
 		err := crdb.Idempotent(ctx, func(ctx context.Context) error {
 			_, err := t.db.Pool().Exec(ctx, insert, string(s.Kind), s.ID, s.Subject, s.Expires)

@@ -1,2 +1,2 @@
 -- +goose Up
-CREATE INDEX IF NOT EXISTS sessions_created ON sessions (created_at);
+CREATE INDEX IF NOT EXISTS sessions_created ON sessions (created_at, id);

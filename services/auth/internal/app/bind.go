@@ -28,7 +28,7 @@ var bind = fx.Options(
 	// Sessions live in Redis and end in the database.
 	fx.Provide(
 		func(k *epoch.Keeper) sessions.Epochs { return k },
-		func(t *bearer.Tombstones) (sessions.Graves, sessions.Cemetery) { return t, t },
+		func(t *bearer.Tombstones) sessions.Cemetery { return t },
 	),
 
 	// Tokens are issued to users and to visitors of Clerk, for sessions.
@@ -97,15 +97,19 @@ func visitorsOf(cfg clerksession.Config, verifier *clerksession.Verifier, door *
 	return visitors{verifier, door}
 }
 
-// Visit implements [tokens.Visitors].
-func (v visitors) Visit(ctx context.Context, e *epoch.Epoch, token string) (tokens.Visitor, error) {
+// Identify implements [tokens.Visitors].
+func (v visitors) Identify(ctx context.Context, token string) (tokens.Visitor, error) {
 	s, err := v.verifier.Verify(ctx, token)
 	if err != nil {
 		return tokens.Visitor{}, err
 	}
 	p := s.Principal()
-	if err := v.door.Ask(ctx, e, &p); err != nil {
-		return tokens.Visitor{}, err
-	}
-	return tokens.Visitor{Subject: p.Subject, Tenant: p.Tenant, Session: p.SessionID, Actor: p.Actor, Roles: p.Roles, Scopes: p.Scopes}, nil
+	return tokens.Visitor{
+		Subject: p.Subject, Tenant: p.Tenant, Session: p.SessionID, Actor: p.Actor, Roles: p.Roles, Scopes: p.Scopes, Expires: p.Expires,
+	}, nil
+}
+
+// Confirm implements [tokens.Visitors].
+func (v visitors) Confirm(ctx context.Context, e *epoch.Epoch, visitor tokens.Visitor) error {
+	return v.door.Ask(ctx, e, &bearer.Principal{Subject: visitor.Subject, SessionID: visitor.Session, Expires: visitor.Expires, External: true})
 }

@@ -53,7 +53,7 @@ func TestWhatIsNotProperHTTPIsRefusedAsAProblem(t *testing.T) {
 	stack := devstack.T(t, devstack.Options{Database: true, Redis: true, NATS: true})
 	migrate(t, stack)
 	set := environment(t, stack)
-	set["HTTP_READ_TIMEOUT"] = "500ms"
+	set["HTTP_READ_TIMEOUT"] = "3s"
 	s := run(t, stack, set)
 	var all sync.WaitGroup
 	for _, r := range s.routes {

@@ -266,36 +266,3 @@ func TestWhatRedisHolds(t *testing.T) {
 		t.Errorf("a session takes %d bytes", size)
 	}
 }
-
-// The sessions of a user whose credentials were changed during a login.
-func TestALoginInFlightDoesNotSurvive(t *testing.T) {
-	t.Parallel()
-	s := start(t, devstack.Options{})
-	access, _ := s.login()
-	claims, err := s.verifier.Verify(s.t.Context(), access)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := s.keeper.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, err := s.users.Find(t.Context(), claims.Subject)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := "auth:{" + claims.Subject + "}:g"
-	if err := e.Redis().Set(t.Context(), key, user.Generation+1, time.Hour).Err(); err != nil {
-		t.Fatal(err)
-	}
-	login := []string{"grant_type", "password", "username", s.env["DEMO_USER"], "password", s.env["DEMO_PASSWORD"]}
-	if got := s.demo("/token", login...); got.status != 400 || got.text("error") != "invalid_grant" {
-		t.Fatalf("%d %s", got.status, got.body)
-	}
-	if _, err := s.ownerExec(`UPDATE users SET credential_generation = credential_generation + 1 WHERE login = 'demo'`); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.demo("/token", login...); got.status != 200 {
-		t.Fatalf("a login after the change: %d %s", got.status, got.body)
-	}
-}

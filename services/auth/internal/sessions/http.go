@@ -27,7 +27,7 @@ func (h handlers) logout(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	n, err := h.store.End(c.UserContext(), p.Subject, p.SessionID)
+	n, err := h.store.EndSession(c.UserContext(), p.Subject, p.SessionID)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // start.
 var Module = fx.Module("sessions",
 	fx.Provide(NewStore, provideSweeper),
-	fx.Provide(Config.Lives, provideRefresher, fx.Private),
+	fx.Provide(Config.Lives, NewRows, provideRefresher, fx.Private),
 )
 
 func provideRefresher(cfg bearer.Config) (*Refresher, error) {

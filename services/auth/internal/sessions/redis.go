@@ -25,10 +25,6 @@ var (
 	rotateScript = redis.NewScript(rotateLua)
 )
 
-// generationKey is Redis' copy of a subject's credential generation. Whoever
-// moves the generation sets it first, for longer than any login takes.
-func generationKey(sub string) string { return "auth:{" + sub + "}:g" }
-
 // reusedKey is there after a session was ended because one of its refresh tokens
 // came back, for as long as the session could have lived.
 func reusedKey(sub, sid string) string { return "auth:{" + sub + "}:r:" + sid }
@@ -38,8 +34,8 @@ func reusedKey(sub, sid string) string { return "auth:{" + sub + "}:r:" + sid }
 // label, or origin, cr created, lu last used; of a refreshable session also g
 // generation, d digest, p previous digest, pt its time, ax absolute end. Times
 // are ms.
-func (i *Issued) family(first *refresh) []any {
-	now := i.IssuedAt.UnixMilli()
+func (i *Issued) family(first *refresh, created time.Time) []any {
+	now := created.UnixMilli()
 	fields := []any{
 		"cl", i.ClientID, "sc", string(i.Scopes), "te", i.Tenant, "ro", strings.Join(i.Roles, " "),
 		"au", i.Audience, "cr", now, "lu", now,
@@ -56,21 +52,20 @@ func (i *Issued) family(first *refresh) []any {
 	return fields
 }
 
-// create returns ErrMoved if the subject's credentials have changed since its
-// generation was read.
-func create(ctx context.Context, e *epoch.Epoch, i *Issued, first *refresh, life, access time.Duration) error {
+// create returns ErrMoved if the session has been ended already.
+func create(ctx context.Context, e *epoch.Epoch, i *Issued, first *refresh, created time.Time, life, access time.Duration) error {
 	keys := []string{
-		bearer.SessionKey(i.Subject, i.SessionID), bearer.TokenKey(i.Subject, i.TokenID), generationKey(i.Subject),
+		bearer.SessionKey(i.Subject, i.SessionID), bearer.TokenKey(i.Subject, i.TokenID), endedKey(i.Subject, i.SessionID),
 	}
-	args := append([]any{i.Generation, life.Milliseconds(), access.Milliseconds()}, i.family(first)...)
-	created, err := createScript.Run(ctx, e.Redis(), keys, args...).Bool()
+	args := append([]any{life.Milliseconds(), access.Milliseconds()}, i.family(first, created)...)
+	made, err := createScript.Run(ctx, e.Redis(), keys, args...).Bool()
 	if err != nil {
 		return fmt.Errorf("create session: %w", epoch.Unavailable(err))
 	}
 	if err := e.Held(); err != nil {
 		return err
 	}
-	if !created {
+	if !made {
 		return ErrMoved
 	}
 	return nil

@@ -27,6 +27,12 @@ var (
 	ErrMoved     = fault.New(fault.Invalid, "credentials_changed", "the credentials changed during the login")
 )
 
+// errLate is a login whose last step took so long that nothing can be said of it.
+var errLate = fault.New(fault.Unavailable, "login_late", "the login took too long").After(time.Second)
+
+// lag is added to a tombstone's life: Redis' clock may run behind the database's.
+const lag = 5 * time.Minute
+
 // Grant is what a session gives its holder.
 type Grant struct {
 	Subject  string
@@ -35,9 +41,12 @@ type Grant struct {
 	Audience string
 	Scopes   bearer.Scopes
 	Roles    []string
-	// Generation is the subject's credential generation, read before the
-	// password was checked; zero for subjects without one.
+	// Generation is that of the subject, see [Store.Generation].
 	Generation int64
+	// Via is the kind of grant, for the log, and Actor who acts in the subject's
+	// name, if somebody does.
+	Via   string
+	Actor string
 	// Device tells the user's sessions apart in a list.
 	Device string
 	// Origin is the session elsewhere that this one was exchanged for.

@@ -17,7 +17,7 @@ func readCredentials(headers []string, f Form) (credentials, error) {
 	id, inForm := f["client_id"]
 	secret := f["client_secret"]
 	if len(headers) == 0 {
-		if !inForm || id == "" {
+		if !inForm || !visible(id) {
 			return credentials{}, clients.ErrClient
 		}
 		return credentials{id, secret}, nil
@@ -49,8 +49,19 @@ func parseBasic(header string) (credentials, bool) {
 	user, password, found := strings.Cut(string(plain), ":")
 	id, err1 := url.QueryUnescape(user)
 	secret, err2 := url.QueryUnescape(password)
-	if !found || err1 != nil || err2 != nil || id == "" {
+	if !found || err1 != nil || err2 != nil || !visible(id) {
 		return credentials{}, false
 	}
 	return credentials{id, secret}, true
+}
+
+// visible tells whether id can be a client's: it is made of printable ASCII
+// (RFC 6749 appendix A.1).
+func visible(id string) bool {
+	for _, c := range []byte(id) {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return id != ""
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/fault"
@@ -17,7 +16,7 @@ type Ledger interface {
 	Live(ctx context.Context, c *bearer.Claims) error
 	Inspect(ctx context.Context, raw, client string) (sessions.Issued, error)
 	EndRefresh(ctx context.Context, raw, client string) (int64, error)
-	EndToken(ctx context.Context, subject, tokenID string, expires time.Time) (int64, error)
+	EndToken(ctx context.Context, c *bearer.Claims) (int64, error)
 }
 
 // Desk answers clients' questions about tokens that were issued.
@@ -105,5 +104,5 @@ func (d *Desk) Revoke(ctx context.Context, client clients.Client, raw string) (i
 	if err != nil || c.ClientID != client.ID {
 		return 0, nil //nolint:nilerr // an invalid token is as good as revoked
 	}
-	return d.ledger.EndToken(ctx, c.Subject, c.ID, time.Unix(c.Expires, 0))
+	return d.ledger.EndToken(ctx, &c)
 }

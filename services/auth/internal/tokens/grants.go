@@ -14,16 +14,12 @@ import (
 
 // password is for first-party clients alone: RFC 9700 §2.4 forbids the grant to
 // all others, which have no business with a user's password.
-func (i *Issuer) password(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+func (i *Issuer) password(ctx context.Context, begun *sessions.Login, client clients.Client, f Form) (sessions.Issued, error) {
 	if !client.FirstParty {
 		return sessions.Issued{}, ErrUnauthorized
 	}
 	if f["username"] == "" || f["password"] == "" {
 		return sessions.Issued{}, ErrRequest.Detailf("username or password is missing")
-	}
-	e, err := i.store.Begin() // before the account is read
-	if err != nil {
-		return sessions.Issued{}, err
 	}
 	account, err := i.accounts.Login(ctx, f["username"], f["password"])
 	if err != nil && fault.KindOf(err) == fault.Invalid {
@@ -37,11 +33,11 @@ func (i *Issuer) password(ctx context.Context, client clients.Client, f Form) (s
 		return sessions.Issued{}, err
 	}
 	g.Subject, g.Tenant, g.Roles, g.Generation = account.Subject, account.Subject, account.Roles, account.Generation
-	g.Refreshable = client.May(GrantRefresh)
-	return i.store.Create(ctx, e, g)
+	g.Refreshable, g.Via = client.May(GrantRefresh), GrantPassword
+	return i.store.Create(ctx, begun, g)
 }
 
-func (i *Issuer) refresh(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+func (i *Issuer) refresh(ctx context.Context, _ *sessions.Login, client clients.Client, f Form) (sessions.Issued, error) {
 	if f["refresh_token"] == "" {
 		return sessions.Issued{}, ErrRequest.Detailf("refresh_token is missing")
 	}
@@ -53,7 +49,7 @@ func (i *Issuer) refresh(ctx context.Context, client clients.Client, f Form) (se
 }
 
 // clientCredentials makes a session without a refresh token (RFC 6749 §4.4.3).
-func (i *Issuer) clientCredentials(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+func (i *Issuer) clientCredentials(ctx context.Context, begun *sessions.Login, client clients.Client, f Form) (sessions.Issued, error) {
 	if client.Public {
 		return sessions.Issued{}, ErrUnauthorized
 	}
@@ -61,18 +57,14 @@ func (i *Issuer) clientCredentials(ctx context.Context, client clients.Client, f
 	if err != nil {
 		return sessions.Issued{}, err
 	}
-	e, err := i.store.Begin()
-	if err != nil {
-		return sessions.Issued{}, err
-	}
-	g.Subject, g.Tenant = client.ID, client.ID
-	return i.store.Create(ctx, e, g)
+	g.Subject, g.Tenant, g.Generation, g.Via = client.ID, client.ID, begun.Own(), GrantClient
+	return i.store.Create(ctx, begun, g)
 }
 
 // exchange takes a Clerk session token. There is no refresh token: whoever still
 // has the Clerk session exchanges again, and when it has ended there, access
 // ends with the last token.
-func (i *Issuer) exchange(ctx context.Context, client clients.Client, f Form) (sessions.Issued, error) {
+func (i *Issuer) exchange(ctx context.Context, begun *sessions.Login, client clients.Client, f Form) (sessions.Issued, error) {
 	requested := f["requested_token_type"]
 	switch {
 	case f["subject_token"] == "" || f["subject_token_type"] == "":
@@ -84,11 +76,14 @@ func (i *Issuer) exchange(ctx context.Context, client clients.Client, f Form) (s
 	case f["actor_token"] != "" || f["actor_token_type"] != "":
 		return sessions.Issued{}, ErrRequest.Detailf("actor tokens are not supported")
 	}
-	e, err := i.store.Begin() // before the session is looked at
-	if err != nil {
-		return sessions.Issued{}, err
+	visitor, err := i.visitors.Identify(ctx, f["subject_token"])
+	var generation int64
+	if err == nil {
+		generation, err = i.store.Generation(ctx, visitor.Subject) // before the session is asked for
 	}
-	visitor, err := i.visitors.Visit(ctx, e, f["subject_token"])
+	if err == nil {
+		err = i.visitors.Confirm(ctx, begun.Epoch(), visitor)
+	}
 	if err != nil && fault.KindOf(err) == fault.Unauthenticated { // RFC 8693 §2.2.2 wants this code
 		return sessions.Issued{}, ErrRequest.Detailf("the subject_token is not valid").Because(err)
 	}
@@ -100,7 +95,8 @@ func (i *Issuer) exchange(ctx context.Context, client clients.Client, f Form) (s
 		return sessions.Issued{}, err
 	}
 	g.Subject, g.Tenant, g.Roles, g.Origin = visitor.Subject, visitor.Tenant, visitor.Roles, visitor.Session
-	return i.store.Create(ctx, e, g)
+	g.Generation, g.Via, g.Actor = generation, GrantExchange, visitor.Actor
+	return i.store.Create(ctx, begun, g)
 }
 
 // grant is what client and subject both may, or the part of it that is wanted.

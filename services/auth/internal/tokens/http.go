@@ -37,42 +37,61 @@ func Routes(cfg bearer.Config, issuer *Issuer, desk *Desk, registry *clients.Reg
 
 // begin reads the form and authenticates the client.
 func (h handlers) begin(c *fiber.Ctx) (clients.Client, Form, error) {
+	said, f, err := read(c)
+	if err != nil {
+		return clients.Client{}, nil, err
+	}
+	client, err := h.authenticate(c, said)
+	return client, f, err
+}
+
+func (h handlers) authenticate(c *fiber.Ctx, said credentials) (clients.Client, error) {
+	client, err := h.clients.Authenticate(c.UserContext(), said.id, said.secret)
+	return client, challenge(c, err)
+}
+
+func read(c *fiber.Ctx) (credentials, Form, error) {
 	c.Set(fiber.HeaderCacheControl, "no-store") // RFC 6749 §5.1
 	c.Set(fiber.HeaderPragma, "no-cache")
 	header := &c.Request().Header
 	if len(c.Request().URI().QueryString()) > 0 || len(header.Peek(fiber.HeaderContentEncoding)) > 0 {
-		return clients.Client{}, nil, ErrRequest.Detailf("parameters belong into an unencoded body")
+		return credentials{}, nil, ErrRequest.Detailf("parameters belong into an unencoded body")
 	}
 	f, err := parseForm(string(header.ContentType()), string(c.Request().Body()))
 	if err != nil {
-		return clients.Client{}, nil, err
+		return credentials{}, nil, err
 	}
 	var authorization []string
 	for _, value := range header.PeekAll(fiber.HeaderAuthorization) {
 		authorization = append(authorization, string(value))
 	}
 	said, err := readCredentials(authorization, f)
-	if err != nil {
-		return clients.Client{}, nil, challenge(c, err)
-	}
-	client, err := h.clients.Authenticate(c.UserContext(), said.id, said.secret)
-	if err != nil {
-		return clients.Client{}, nil, challenge(c, err)
-	}
-	return client, f, nil
+	return said, f, challenge(c, err)
 }
 
 func (h handlers) token(c *fiber.Ctx) error {
-	client, f, err := h.begin(c)
+	said, f, err := read(c)
 	var a Response
 	if err == nil {
-		a, err = h.issuer.Grant(c.UserContext(), client, f)
+		a, err = h.grant(c, said, f)
 	}
 	h.count.WithLabelValues(grantLabel(f["grant_type"]), outcome(err)).Inc()
 	if err != nil {
 		return err
 	}
 	return httpserver.Send(c, fiber.StatusOK, a)
+}
+
+func (h handlers) grant(c *fiber.Ctx, said credentials, f Form) (Response, error) {
+	begun, err := h.issuer.Begin(c.UserContext(), said.id, f["grant_type"])
+	if err != nil {
+		return Response{}, err
+	}
+	client, err := h.authenticate(c, said)
+	if err != nil {
+		return Response{}, err
+	}
+	return h.issuer.Grant(c.UserContext(), begun, client, f)
 }
 
 type revoked struct {

@@ -10,6 +10,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/epoch"
@@ -57,6 +58,7 @@ type Visitor struct {
 	Actor   string // who acts in the subject's name, if somebody does
 	Roles   []string
 	Scopes  bearer.Scopes
+	Expires time.Time // of the token
 }
 
 // Ports are what the issuer needs of others.
@@ -65,15 +67,18 @@ type (
 	Accounts interface {
 		Login(ctx context.Context, name, password string) (Account, error)
 	}
-	// Visitors check session tokens of Clerk; that one is active they ask each
-	// time. A fault of kind Unauthenticated is a wrong one.
+	// Visitors check session tokens of Clerk: first the token alone, then that its
+	// session is active, which they ask each time. A fault of kind Unauthenticated
+	// is a wrong one.
 	Visitors interface {
-		Visit(ctx context.Context, e *epoch.Epoch, token string) (Visitor, error)
+		Identify(ctx context.Context, token string) (Visitor, error)
+		Confirm(ctx context.Context, e *epoch.Epoch, v Visitor) error
 	}
 	// Store keeps the sessions; *sessions.Store is one.
 	Store interface {
-		Begin() (*epoch.Epoch, error)
-		Create(ctx context.Context, e *epoch.Epoch, g sessions.Grant) (sessions.Issued, error)
+		Begin(ctx context.Context, client string) (*sessions.Login, error)
+		Generation(ctx context.Context, subject string) (int64, error)
+		Create(ctx context.Context, l *sessions.Login, g sessions.Grant) (sessions.Issued, error)
 		Refresh(ctx context.Context, raw, client string, want bearer.Scopes) (sessions.Issued, error)
 	}
 )
@@ -96,9 +101,19 @@ func NewIssuer(
 	return &Issuer{accounts, visitors, store, keys, roles, cfg.Issuer, cfg.Audience}
 }
 
-// Grant answers one request of an authenticated client.
-func (i *Issuer) Grant(ctx context.Context, client clients.Client, f Form) (Response, error) {
-	grants := map[string]func(context.Context, clients.Client, Form) (sessions.Issued, error){
+// Begin comes before the client is looked at: what is decided about it from now on
+// cannot be missed by the session that is made. A refresh makes none.
+func (i *Issuer) Begin(ctx context.Context, clientID, grant string) (*sessions.Login, error) {
+	if grant == GrantRefresh {
+		return nil, nil //nolint:nilnil // nothing begins
+	}
+	return i.store.Begin(ctx, clientID)
+}
+
+// Grant answers one request of an authenticated client, whose login was begun
+// before it was authenticated.
+func (i *Issuer) Grant(ctx context.Context, begun *sessions.Login, client clients.Client, f Form) (Response, error) {
+	grants := map[string]func(context.Context, *sessions.Login, clients.Client, Form) (sessions.Issued, error){
 		GrantPassword: i.password, GrantRefresh: i.refresh, GrantClient: i.clientCredentials, GrantExchange: i.exchange,
 	}
 	name := f["grant_type"]
@@ -111,7 +126,7 @@ func (i *Issuer) Grant(ctx context.Context, client clients.Client, f Form) (Resp
 	case !client.May(name):
 		return Response{}, ErrUnauthorized
 	}
-	issued, err := grant(ctx, client, f)
+	issued, err := grant(ctx, begun, client, f)
 	if err != nil {
 		return Response{}, refusal(err)
 	}

@@ -16,15 +16,21 @@ type Postgres struct{ db *crdb.DB }
 // NewPostgres makes the store over an open pool.
 func NewPostgres(db *crdb.DB) *Postgres { return &Postgres{db} }
 
+// The generation is read with the row, in one statement: a change of the row that
+// is not seen here moves a generation that is not seen either.
+const find = `SELECT id, login, roles, disabled,
+	coalesce((SELECT generation FROM cutoffs WHERE kind = 'subject' AND cutoffs.id = users.id::TEXT), 0),
+	created_at, password FROM users WHERE `
+
 // ByLogin implements [Store].
 func (p *Postgres) ByLogin(ctx context.Context, login string) (User, string, error) {
-	const query = `SELECT id, login, roles, disabled, credential_generation, created_at, password FROM users WHERE login = $1`
+	const query = find + `login = $1`
 	return p.find(ctx, query, login)
 }
 
 // ByID implements [Store].
 func (p *Postgres) ByID(ctx context.Context, id string) (User, error) {
-	const query = `SELECT id, login, roles, disabled, credential_generation, created_at, password FROM users WHERE id = $1`
+	const query = find + `id = $1`
 	u, _, err := p.find(ctx, query, id)
 	return u, err
 }
@@ -45,9 +51,12 @@ func (p *Postgres) find(ctx context.Context, query, by string) (u User, password
 
 // Put implements [Store].
 func (p *Postgres) Put(ctx context.Context, u User, password string) error {
-	const upsert = `INSERT INTO users (id, login, password, roles) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (login) DO UPDATE SET password = excluded.password, roles = excluded.roles, updated_at = now(),
-			credential_generation = users.credential_generation + 1`
+	const upsert = `WITH changed AS (
+			INSERT INTO users (id, login, password, roles) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (login) DO UPDATE SET password = excluded.password, roles = excluded.roles, updated_at = now()
+			RETURNING id)
+		INSERT INTO cutoffs (kind, id, generation) SELECT 'subject', id::TEXT, 1 FROM changed
+		ON CONFLICT (kind, id) DO UPDATE SET generation = cutoffs.generation + 1, updated_at = now()`
 	roles := u.Roles
 	if roles == nil {
 		roles = []string{}

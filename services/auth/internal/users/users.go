@@ -32,7 +32,7 @@ type User struct {
 	Login      string
 	Roles      []string
 	Disabled   bool
-	Generation int64 // moves when the user's sessions are ended for good
+	Generation int64 // of the user's sessions, read with the rest
 	Created    time.Time
 }
 

@@ -1,0 +1,101 @@
+package sessions
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tandem.example/pkg/bearer"
+	"tandem.example/services/auth/internal/audit"
+)
+
+// Every end goes the same way: what is to end is committed (the generation, the
+// tombstones, the line in the log), then Redis forgets it, then the rows go, then
+// it is acknowledged. Each of these may be done again, so whoever did not hear
+// the answer repeats the call, and the Sweeper finishes what nobody repeats. When
+// one of them returns without an error, no instance accepts a token of what it
+// has ended, and no login that was under way when it began brings one back.
+
+// EndSession ends a session with all its tokens and tells how many it ended: none
+// if it had ended before.
+func (s *Store) EndSession(ctx context.Context, subject, sessionID string) (int64, error) {
+	return s.endOne(ctx, subject, sessionID, s.now().Add(s.lives.Absolute), audit.Event{Type: audit.SessionEnd, Actor: actor(ctx)})
+}
+
+// EndSubject ends all sessions of a subject, but the excepted one if that is not
+// empty, together with a change of the caller's if that is not nil, and tells how
+// many it ended. A login of the subject that is under way fails; one that begins
+// when the change has been committed does not.
+func (s *Store) EndSubject(ctx context.Context, subject, except string, change Change) (int64, error) {
+	e := end{kind: kindSubject, id: subject, change: change}
+	if except != "" {
+		var err error
+		if e.except, err = uuid.Parse(except); err != nil {
+			return 0, err
+		}
+	}
+	e.event = audit.Event{Type: audit.UserEndSessions, Actor: actor(ctx), Subject: subject}
+	return s.endMany(ctx, &e)
+}
+
+// EndClient is [Store.EndSubject] for all sessions of a client, whoever's they are.
+func (s *Store) EndClient(ctx context.Context, clientID string, change Change) (int64, error) {
+	e := end{kind: kindClient, id: clientID, change: change}
+	e.event = audit.Event{Type: audit.ClientEnd, Actor: actor(ctx), ClientID: clientID}
+	return s.endMany(ctx, &e)
+}
+
+func (s *Store) endMany(ctx context.Context, e *end) (int64, error) {
+	found, more, err := s.rows.begin(ctx, e)
+	var total int64
+	for err == nil {
+		var n int64
+		n, err = s.finish(ctx, found)
+		total += n
+		if err != nil || !more {
+			break
+		}
+		found, more, err = s.rows.next(ctx, e)
+	}
+	return total, err
+}
+
+func (s *Store) endOne(ctx context.Context, subject, sessionID string, until time.Time, event audit.Event) (int64, error) {
+	id, err := uuid.Parse(sessionID)
+	if err != nil {
+		return 0, err
+	}
+	one := ended{id, subject}
+	if err := s.rows.buryOne(ctx, one, until, event); err != nil {
+		return 0, err
+	}
+	return s.finish(ctx, []ended{one})
+}
+
+// finish is what comes after the commit.
+func (s *Store) finish(ctx context.Context, found []ended) (int64, error) {
+	s.at("end committed")
+	e, err := s.epochs.Current()
+	if err != nil {
+		return 0, err
+	}
+	n, err := finish(ctx, e, found)
+	if err != nil {
+		return 0, err
+	}
+	s.at("end in redis")
+	if len(found) > 0 {
+		_ = s.rows.forget(ctx, found) // the end is complete without it, and the sweeper does it too
+	}
+	return n, nil
+}
+
+// actor is who asks for an end, as far as the request says.
+func actor(ctx context.Context) string {
+	p, err := bearer.From(ctx)
+	if err != nil {
+		return ""
+	}
+	return p.Subject
+}
