@@ -12,6 +12,7 @@ import (
 	"tandem.example/pkg/httpserver"
 	"tandem.example/pkg/natsfx"
 	"tandem.example/services/auth/api"
+	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/demo"
 	"tandem.example/services/auth/internal/sessions"
@@ -41,6 +42,7 @@ var bind = fx.Options(
 	httpserver.ProvideRoutes(tokens.Routes),
 	httpserver.ProvideRoutes(sessions.Routes),
 	httpserver.ProvideRoutes(users.Routes),
+	httpserver.ProvideRoutes(audit.Routes),
 	httpserver.ProvideRoutes(api.Routes),
 
 	httpserver.ProvideCheck(func(db *crdb.DB) httpserver.Check {

@@ -72,7 +72,7 @@ func TestEachRefusalOfAToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, route := range []string{"GET /v1/me", "POST /logout"} {
+	for _, route := range []string{"GET /v1/me", "POST /logout", "GET /v1/audit"} {
 		method, path, _ := strings.Cut(route, " ")
 		for code, raw := range s.badTokens(claims) {
 			if got := s.bearer(method, path, raw); got.status != 401 || got.text("code") != code {

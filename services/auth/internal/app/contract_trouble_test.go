@@ -14,6 +14,9 @@ import (
 // guarded is what a token opens.
 var guarded = [...][2]string{{http.MethodGet, "/v1/me"}, {http.MethodPost, "/logout"}}
 
+// administered is what only a token with the scope admin opens.
+var administered = [...][2]string{{http.MethodGet, "/v1/audit"}}
+
 // answers wants this of every OAuth endpoint.
 func (s *service) answers(access string, status int, code string) {
 	s.t.Helper()
@@ -37,7 +40,9 @@ func TestADefectShowsNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
 	access, _ := s.login()
+	admin := s.administrator()
 	s.owner(
+		`ALTER TABLE audit RENAME TO audit_elsewhere`,
 		`ALTER TABLE clients RENAME TO clients_elsewhere`,
 		`ALTER TABLE users RENAME TO users_elsewhere`,
 		`ALTER TABLE tombstones RENAME TO tombstones_elsewhere`,
@@ -46,6 +51,11 @@ func TestADefectShowsNothing(t *testing.T) {
 	s.answers(access, 500, "server_error")
 	for _, to := range guarded {
 		if got := s.bearer(to[0], to[1], access); got.status != 500 || got.text("code") != "internal" {
+			t.Errorf("%s: %d %s", to[1], got.status, got.body)
+		}
+	}
+	for _, to := range administered {
+		if got := s.bearer(to[0], to[1], admin); got.status != 500 || got.text("code") != "internal" {
 			t.Errorf("%s: %d %s", to[1], got.status, got.body)
 		}
 	}
@@ -61,6 +71,7 @@ func TestTheDatabaseCannotDecide(t *testing.T) {
 		t.Skip("CockroachDB cannot be made to refuse at will")
 	}
 	access, _ := patient.login()
+	admin := patient.administrator()
 	set := maps.Clone(patient.env)
 	set["HTTP_REQUEST_TIMEOUT"] = "1500ms" // it tries again for as long as it may
 	s := run(t, patient.stack, set)
@@ -71,14 +82,14 @@ func TestTheDatabaseCannotDecide(t *testing.T) {
 			$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '` + state + `'; END $$`)
 	}
 	say("40001")
-	for _, table := range []string{"users", "clients", "tombstones"} {
+	for _, table := range []string{"audit", "users", "clients", "tombstones"} {
 		s.owner(`CREATE POLICY refuse ON `+table+` USING (refuse())`, `ALTER TABLE `+table+` ENABLE ROW LEVEL SECURITY`)
 	}
 	// A try that is cut short by the deadline says only that there is no answer.
-	insist := func(to [2]string, code string) {
+	insist := func(to [2]string, token, code string) {
 		t.Helper()
 		s.await(to[1]+" does not say "+code, func() bool {
-			got := s.bearer(to[0], to[1], access)
+			got := s.bearer(to[0], to[1], token)
 			if got.status != 503 {
 				t.Errorf("%s: %d %s", to[1], got.status, got.body)
 			}
@@ -87,10 +98,17 @@ func TestTheDatabaseCannotDecide(t *testing.T) {
 	}
 	s.answers(access, 503, "temporarily_unavailable")
 	for _, to := range guarded {
-		insist(to, "database_contention")
+		insist(to, access, "database_contention")
+	}
+	for _, to := range administered {
+		insist(to, admin, "database_contention")
 	}
 	say("40003")
-	insist(guarded[1], "outcome_unknown")
+	insist(guarded[1], access, "outcome_unknown")
+	say("57P01") // the server is shutting down
+	for _, to := range administered {
+		insist(to, admin, "database_unavailable")
+	}
 }
 
 // A second region is refused, so it never has an epoch.
@@ -101,9 +119,11 @@ func TestARegionThatIsNotServed(t *testing.T) {
 	set := maps.Clone(s.env)
 	set["REGION"] = "elsewhere"
 	other := run(t, s.stack, set)
-	other.await("it does not say so", func() bool {
-		return other.bearer(http.MethodGet, "/v1/me", access).text("code") == "epoch_not_ready"
-	})
+	for _, to := range append(administered[:], guarded[0]) {
+		other.await("it does not say so", func() bool {
+			return other.bearer(to[0], to[1], access).text("code") == "epoch_not_ready"
+		})
+	}
 	if got := other.bearer(http.MethodPost, "/logout", access); got.status != 503 || got.text("code") != "epoch_not_ready" {
 		t.Errorf("logout: %d %s", got.status, got.body)
 	}
@@ -121,7 +141,7 @@ func TestALeaseThatEndsUnderwayDecidesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	missing := guarded[:]
+	missing := append(guarded[:], administered[:]...)
 	for try := 0; len(missing) > 0; try++ {
 		if try == 8 {
 			t.Fatalf("not seen: %v", missing)

@@ -24,6 +24,7 @@ func (s *service) unavailable(what, access, refresh string) {
 	}
 	for name, got := range map[string]reply{
 		"me": s.bearer(http.MethodGet, "/v1/me", access), "logout": s.bearer(http.MethodPost, "/logout", access),
+		"audit": s.bearer(http.MethodGet, "/v1/audit", access),
 	} {
 		if got.status != 503 || got.text("code") == "" || got.header.Get("Retry-After") == "" {
 			s.t.Errorf("%s, %s: %d %s", what, name, got.status, got.body)
