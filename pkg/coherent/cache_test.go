@@ -93,9 +93,11 @@ func (p *process) abandon(t *testing.T, id string, overdue time.Duration) Operat
 	t.Helper()
 	e := p.epoch(t)
 	op := Operation{ID: newToken(), Region: "here", Epoch: e.Number()}
-	err := markScript.Run(t.Context(), e.Redis(), keys(e, thing(id)), op.ID.String(), overdue.Milliseconds()).Err()
-	if err != nil {
-		t.Fatal(err)
+	for _, cell := range []Cell{thing(id), every} {
+		err := markScript.Run(t.Context(), e.Redis(), keys(e, cell), op.ID.String(), overdue.Milliseconds()).Err()
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return op
 }

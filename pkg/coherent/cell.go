@@ -18,6 +18,7 @@ func (c Cell) key(epoch int64, part string) string {
 // scripts compare versions as text, without a loss of precision.
 const (
 	valueMark  = 'V'
+	leaseMark  = 'L'
 	codecJSON  = '1'
 	headerSize = 2 + 16
 )
@@ -57,4 +58,35 @@ func fromHex(digit byte) (int64, bool) {
 	default:
 		return 0, false
 	}
+}
+
+// The stored form of a list: 'N', the codec, the generation it was read under,
+// the body. The form of a lease, and so of a generation: 'L' and the token.
+const (
+	listMark       = 'N'
+	generationSize = 26
+	listHeader     = 2 + generationSize
+)
+
+func encodeList(generation string, body []byte) []byte {
+	out := make([]byte, 0, listHeader+len(body))
+	out = append(out, listMark, codecJSON)
+	out = append(out, generation...)
+	return append(out, body...)
+}
+
+// generationOf reads what a scope's cell holds; nothing if there is none.
+func generationOf(stored string) string {
+	if len(stored) != 1+generationSize || stored[0] != leaseMark {
+		return ""
+	}
+	return stored[1:]
+}
+
+// decodeList reports false unless the list was stored under that generation.
+func decodeList(stored, generation string) ([]byte, bool) {
+	if generation == "" || len(stored) < listHeader || stored[0] != listMark || stored[1] != codecJSON || stored[2:listHeader] != generation {
+		return nil, false
+	}
+	return []byte(stored[listHeader:]), true
 }

@@ -9,8 +9,12 @@
 // Whoever finds one past its deadline asks the database's operation row which
 // way that write went and, if it has not gone, makes sure that it never can.
 //
-// The cost: a hit is one GET; a miss is that, a lease, a database read and a
-// fill; a write waits for one round trip more than without a cache.
+// A list is stored under the generation of its scope, and every write of an item
+// marks the scopes of the lists that it may change; see [List].
+//
+// The cost: a hit is one GET, of a list one MGET; a miss is that, a lease, a
+// database read and a fill; a write waits for one round trip more than without a
+// cache, whatever it marks.
 //
 // What it rests on: every write goes through [Cache.Write]; reads that fill run
 // SERIALIZABLE and from the leaseholder, not from a follower; an operation row
@@ -30,7 +34,7 @@ import (
 )
 
 const (
-	valueLife  = 10 * time.Minute // a value's lifetime in Redis, less up to a tenth
+	valueLife  = 10 * time.Minute // the lifetime in Redis of what is stored, and of a generation; less up to a tenth
 	leaseLife  = 3 * time.Second  // a fill later than this is refused
 	softFor    = 5 * time.Second  // a marker older than this is resolved by whoever meets it
 	resolveFor = 200 * time.Millisecond

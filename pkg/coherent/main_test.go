@@ -89,14 +89,19 @@ func (p *process) epoch(t *testing.T) *epoch.Epoch {
 
 func thing(id string) Cell { return Cell("things/" + id) }
 
+// every is the scope of lists of things.
+const every = Cell("lists/things")
+
 func (p *process) load(id string) Load {
 	return func(ctx context.Context) (Entry, error) {
 		var e Entry
-		err := p.db.Pool().QueryRow(ctx, `SELECT body, version FROM things WHERE id = $1`, id).Scan(&e.Body, &e.Version)
+		err := crdb.Idempotent(ctx, func(ctx context.Context) error {
+			return p.db.Pool().QueryRow(ctx, `SELECT body, version FROM things WHERE id = $1`, id).Scan(&e.Body, &e.Version)
+		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return Entry{}, errGone
 		}
-		return e, crdb.Fault(err)
+		return e, err
 	}
 }
 
@@ -113,7 +118,7 @@ func (p *process) read(t *testing.T, id string) (Entry, Source) {
 // row and depends on the epoch.
 func (p *process) change(id, body string) Change {
 	return Change{
-		Item: thing(id),
+		Item: thing(id), Scopes: []Cell{every},
 		Run: func(ctx context.Context, op Operation) (Entry, error) {
 			return statement(ctx, p.db, op, id, body)
 		},

@@ -2,21 +2,34 @@ package coherent
 
 import "github.com/prometheus/client_golang/prometheus"
 
+// kind is what was read.
+type kind uint8
+
+const (
+	items kind = iota
+	lists
+	kinds
+)
+
+func (k kind) String() string { return [kinds]string{"item", "list"}[k] }
+
 // metrics are bound once: the hit path adds to a counter and nothing more.
 type metrics struct {
-	reads    [sources]prometheus.Counter
+	reads    [kinds][sources]prometheus.Counter
 	resolves *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
 	reads := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cache_reads_total", Help: "Reads through the cache by outcome (hit, miss, bypass) and its cause.",
-	}, []string{"outcome", "cause"})
+		Name: "cache_reads_total", Help: "Reads through the cache by kind (item, list), outcome (hit, miss, bypass) and its cause.",
+	}, []string{"kind", "outcome", "cause"})
 	m := metrics{resolves: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cache_resolves_total", Help: "Write markers settled by asking the database, by outcome.",
 	}, []string{"outcome"})}
-	for s := Hit; s < sources; s++ {
-		m.reads[s] = reads.WithLabelValues(s.Outcome(), s.Cause())
+	for k := range kinds {
+		for s := Hit; s < sources; s++ {
+			m.reads[k][s] = reads.WithLabelValues(k.String(), s.Outcome(), s.Cause())
+		}
 	}
 	if reg != nil {
 		reg.MustRegister(reads, m.resolves)
@@ -35,7 +48,7 @@ func (m metrics) resolved(o Outcome, err error) {
 	}
 }
 
-func (c *Cache) count(s Source) Source {
-	c.metrics.reads[s].Inc()
+func (c *Cache) count(of kind, s Source) Source {
+	c.metrics.reads[of][s].Inc()
 	return s
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tandem.example/pkg/fault"
 )
 
 // floor is the highest version of a key that anybody has seen. Versions are
@@ -24,63 +26,109 @@ func (f *floor) raise(to int64) {
 	}
 }
 
-// Writers and readers of three processes on few keys, with writers that die
-// between any two steps.
+// race is writers and readers of several processes on few keys.
+type race struct {
+	ids    []string
+	floors []floor
+	hits   [kinds]atomic.Int64
+}
+
+// write is one of: a write, a writer that dies after MARK, one that dies after
+// its statement. A machine that is too busy to renew a lease refuses writes.
+func (r *race) write(t *testing.T, p *process, by *rand.Rand) {
+	t.Helper()
+	k := by.IntN(len(r.ids))
+	switch by.IntN(10) {
+	case 0:
+		p.abandon(t, r.ids[k], 5*time.Millisecond)
+	case 1:
+		op := p.abandon(t, r.ids[k], 5*time.Millisecond)
+		if e, err := statement(t.Context(), p.db, op, r.ids[k], "orphan"); err == nil {
+			r.floors[k].raise(e.Version)
+		}
+	default:
+		e, err := p.Write(t.Context(), p.change(r.ids[k], strconv.Itoa(by.Int())))
+		if err == nil {
+			r.floors[k].raise(e.Version)
+		} else if fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("write: %v", err)
+		}
+	}
+}
+
+func (r *race) read(t *testing.T, p *process, k int) {
+	t.Helper()
+	least := r.floors[k].version.Load()
+	e, s := p.read(t, r.ids[k])
+	if e.Version < least {
+		t.Errorf("a %s returned version %d after %d was seen", s.Outcome(), e.Version, least)
+	}
+	r.saw(items, s)
+	r.floors[k].raise(e.Version)
+}
+
+func (r *race) list(t *testing.T, p *process) {
+	t.Helper()
+	least := make([]int64, len(r.ids))
+	for k := range r.floors {
+		least[k] = r.floors[k].version.Load()
+	}
+	versions, s := p.list(t, r.ids...)
+	for k, v := range versions {
+		if v < least[k] {
+			t.Errorf("a list %s has version %d after %d was seen", s.Outcome(), v, least[k])
+		}
+		r.floors[k].raise(v)
+	}
+	r.saw(lists, s)
+}
+
+func (r *race) saw(of kind, s Source) {
+	if s == Hit {
+		r.hits[of].Add(1)
+	}
+}
+
 func TestNoReadIsStaleWhileWritersDie(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	processes := []*process{w.process(), w.process(), w.process()}
-	const keyCount, writes, readers = 4, 150, 12
-	ids := make([]string, keyCount)
-	floors := make([]floor, keyCount)
-	for i := range ids {
-		ids[i] = newID()
-		processes[0].insert(t, ids[i])
+	const keyCount, rounds, writes, readers = 4, 6, 25, 12
+	r := &race{ids: make([]string, keyCount), floors: make([]floor, keyCount)}
+	for i := range r.ids {
+		r.ids[i] = newID()
+		processes[0].insert(t, r.ids[i])
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	var writers, reading sync.WaitGroup
-	var hits atomic.Int64
-	for i, p := range processes {
-		writers.Go(func() {
-			r := rand.New(rand.NewPCG(1, uint64(i)))
-			for n := range writes {
-				k := r.IntN(keyCount)
-				switch r.IntN(10) {
-				case 0: // dies after MARK
-					p.abandon(t, ids[k], 5*time.Millisecond)
-				case 1: // dies after the statement
-					op := p.abandon(t, ids[k], 5*time.Millisecond)
-					if e, err := statement(t.Context(), p.db, op, ids[k], "orphan"); err == nil {
-						floors[k].raise(e.Version)
-					}
-				default:
-					floors[k].raise(p.write(t, ids[k], strconv.Itoa(n)).Version)
-				}
-			}
-		})
-	}
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer stop()
 	for i := range readers {
-		p := processes[i%len(processes)]
+		p, by := processes[i%len(processes)], rand.New(rand.NewPCG(2, uint64(i)))
 		reading.Go(func() {
-			r := rand.New(rand.NewPCG(2, uint64(i)))
 			for ctx.Err() == nil {
-				k := r.IntN(keyCount)
-				least := floors[k].version.Load()
-				e, s := p.read(t, ids[k])
-				if e.Version < least {
-					t.Errorf("a %s returned version %d after %d was seen", s.Outcome(), e.Version, least)
+				if i%4 == 3 {
+					r.list(t, p)
+				} else {
+					r.read(t, p, by.IntN(keyCount))
 				}
-				if s == Hit {
-					hits.Add(1)
-				}
-				floors[k].raise(e.Version)
 			}
 		})
 	}
-	writers.Wait()
-	stop()
-	reading.Wait()
-	if hits.Load() == 0 {
-		t.Error("nothing was ever hit, so nothing was tested")
+	for round := range rounds {
+		var writing sync.WaitGroup
+		for i, p := range processes {
+			by := rand.New(rand.NewPCG(uint64(round), uint64(i)))
+			writing.Go(func() {
+				for range writes {
+					r.write(t, p, by)
+				}
+			})
+		}
+		writing.Wait()
+		before := [...]int64{r.hits[items].Load(), r.hits[lists].Load()}
+		eventually(t, "what was written is hit, or nothing is tested", func() bool {
+			return r.hits[items].Load() > before[items] && r.hits[lists].Load() > before[lists]
+		})
 	}
 }

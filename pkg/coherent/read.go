@@ -18,17 +18,12 @@ type Load func(context.Context) (Entry, error)
 // returns what Admit and load return, and nothing else: without Redis the
 // database still answers.
 func (c *Cache) Read(ctx context.Context, cell Cell, load Load) (Entry, Source, error) {
-	trip := epoch.TripFrom(ctx)
-	if trip == nil {
-		if e, err := c.cfg.Epochs.Current(); err == nil {
-			trip = e.Trip()
-		}
-	}
+	trip := c.trip(ctx)
 	var got error
 	if trip != nil {
 		entry, hit, err := get(ctx, trip, cell)
 		if hit {
-			return entry, c.count(Hit), nil
+			return entry, c.count(items, Hit), nil
 		}
 		got = err
 	}
@@ -36,18 +31,39 @@ func (c *Cache) Read(ctx context.Context, cell Cell, load Load) (Entry, Source, 
 		return Entry{}, 0, err
 	}
 	if trip == nil || got != nil {
-		return c.bypass(ctx, BypassNoRedis, load)
+		return c.bypass(ctx, items, BypassNoRedis, load)
 	}
 	return c.miss(ctx, trip.Epoch(), cell, load)
 }
 
-// Fresh reads the database whatever the cache holds, for a reader that asks for
-// it.
+// trip is the request's, or one of the read's own. It is nil while there is no
+// Redis to go to.
+func (c *Cache) trip(ctx context.Context) *epoch.Trip {
+	if trip := epoch.TripFrom(ctx); trip != nil {
+		return trip
+	}
+	if e, err := c.cfg.Epochs.Current(); err == nil {
+		return e.Trip()
+	}
+	return nil
+}
+
+// Fresh reads the database whatever the cache holds of an item, for a reader
+// that asks for it.
 func (c *Cache) Fresh(ctx context.Context, load Load) (Entry, Source, error) {
+	return c.fresh(ctx, items, load)
+}
+
+// FreshList is Fresh for a list.
+func (c *Cache) FreshList(ctx context.Context, load Load) (Entry, Source, error) {
+	return c.fresh(ctx, lists, load)
+}
+
+func (c *Cache) fresh(ctx context.Context, of kind, load Load) (Entry, Source, error) {
 	if err := c.cfg.Admit(ctx); err != nil {
 		return Entry{}, 0, err
 	}
-	return c.bypass(ctx, BypassAsked, load)
+	return c.bypass(ctx, of, BypassAsked, load)
 }
 
 // get is the hit path: one GET, in the same round trip as whatever else the
@@ -64,40 +80,52 @@ func get(ctx context.Context, trip *epoch.Trip, cell Cell) (Entry, bool, error) 
 }
 
 func (c *Cache) miss(ctx context.Context, e *epoch.Epoch, cell Cell, load Load) (Entry, Source, error) {
-	g, err := lease(ctx, e, cell)
-	switch {
-	case err != nil:
-		return c.bypass(ctx, BypassNoRedis, load)
-	case g.hit && e.Held() == nil:
-		return g.entry, c.count(Hit), nil
-	case g.overdue != "":
-		c.resolveBehind(ctx, e, cell, g.overdue)
-		return c.bypass(ctx, BypassMarked, load)
-	case g.marked:
-		return c.bypass(ctx, BypassMarked, load)
-	case g.token == "":
-		return c.bypass(ctx, MissLeased, load)
+	g, err := lease(ctx, e, cell, newLease(), leaseLife.Milliseconds())
+	if g.hit && e.Held() == nil {
+		return g.entry, c.count(items, Hit), nil
+	}
+	if why, stop := c.hindrance(ctx, e, cell, g, err); stop {
+		return c.bypass(ctx, items, why, load)
+	}
+	if g.token == "" {
+		return c.bypass(ctx, items, MissLeased, load)
 	}
 	entry, err := load(ctx) // after the lease, so a write since then voids it
 	if err != nil {
 		return Entry{}, 0, err
 	}
 	filled, err := fill(ctx, e, cell, g.token, entry)
+	return entry, c.count(items, c.filled(filled, err)), nil
+}
+
+// hindrance tells why nothing can be filled after this answer to LEASE. A marker
+// past its deadline is resolved meanwhile.
+func (c *Cache) hindrance(ctx context.Context, e *epoch.Epoch, cell Cell, g grant, err error) (Source, bool) {
+	if err != nil {
+		return BypassNoRedis, true
+	}
+	if g.overdue != "" {
+		c.resolveBehind(ctx, e, cell, g.overdue)
+	}
+	return BypassMarked, g.marked
+}
+
+func (c *Cache) filled(stored bool, err error) Source {
 	if err != nil {
 		c.cfg.Log.Debug("fill failed", zap.Error(err))
 	}
-	if !filled {
-		return entry, c.count(MissUnfilled), nil
+	if !stored {
+		return MissUnfilled
 	}
-	return entry, c.count(Miss), nil
+	return Miss
 }
 
-func (c *Cache) bypass(ctx context.Context, why Source, load Load) (Entry, Source, error) {
+func (c *Cache) bypass(ctx context.Context, of kind, why Source, load Load) (Entry, Source, error) {
 	entry, err := load(ctx)
 	if err != nil {
 		return Entry{}, 0, err
 	}
-	return entry, c.count(why), nil
+	return entry, c.count(of, why), nil
 }
 
 // resolveBehind settles an overdue marker, once at a time. The read that met it
@@ -124,7 +152,7 @@ func (c *Cache) resolveBehind(ctx context.Context, e *epoch.Epoch, cell Cell, to
 func (c *Cache) resolve(ctx context.Context, e *epoch.Epoch, cell Cell, id uuid.UUID) {
 	outcome, err := c.cfg.Arbiter.Decide(ctx, id)
 	if err == nil {
-		err = unmark(ctx, e, cell, id.String(), Entry{Version: outcome.Version})
+		err = unmark(ctx, e, []Cell{cell}, id.String(), "", Entry{Version: outcome.Version})
 	}
 	c.metrics.resolved(outcome, err)
 	if err != nil {

@@ -35,46 +35,58 @@ func keys(e *epoch.Epoch, cell Cell) []string {
 	return []string{cell.key(e.Number(), "v"), cell.key(e.Number(), "m")}
 }
 
-// mark returns nil once the marker is acknowledged in an epoch that is held.
-func mark(ctx context.Context, e *epoch.Epoch, cell Cell, token string) error {
-	err := markScript.Run(ctx, e.Redis(), keys(e, cell), token, softFor.Milliseconds()).Err()
-	if err != nil {
+// mark returns nil once the marker is acknowledged on every cell, in an epoch
+// that is held.
+func mark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string) error {
+	calls := make([]call, len(cells))
+	for i, cell := range cells {
+		calls[i] = call{keys(e, cell), []any{token, softFor.Milliseconds()}}
+	}
+	if err := each(ctx, e, markScript, calls); err != nil {
 		return epoch.Unavailable(err)
 	}
 	return e.Held()
 }
 
-// unmark takes the token away. With a version it also drops what is older, and
-// with a body it leaves the value, if no other writer is at work.
-func unmark(ctx context.Context, e *epoch.Epoch, cell Cell, token string, entry Entry) error {
-	version, blob := "", []byte(nil)
+// unmark takes the token off every cell. With a version it also drops what is
+// older, and on the item it leaves the entry, if that has a body and no other
+// writer is at work there.
+func unmark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string, item Cell, entry Entry) error {
+	version := ""
 	if entry.Version > 0 {
 		version = encodeVersion(entry.Version)
-		if entry.Body != nil {
+	}
+	calls := make([]call, len(cells))
+	for i, cell := range cells {
+		var blob []byte
+		if cell == item && version != "" && entry.Body != nil {
 			blob = encode(entry)
 		}
+		calls[i] = call{keys(e, cell), []any{token, version, blob, lifetime()}}
 	}
-	return unmarkScript.Run(ctx, e.Redis(), keys(e, cell), token, version, blob, lifetime()).Err()
+	return each(ctx, e, unmarkScript, calls)
 }
 
 // grant is what LEASE answered.
 type grant struct {
 	token   string // of our lease, if we have it
+	other   string // of somebody else's
 	entry   Entry  // if somebody filled the cell meanwhile
 	hit     bool
 	marked  bool
 	overdue string // token of a marker past its deadline
 }
 
-func lease(ctx context.Context, e *epoch.Epoch, cell Cell) (grant, error) {
-	token := strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // tells readers apart, guards nothing
-	reply, err := leaseScript.Run(ctx, e.Redis(), keys(e, cell), token, leaseLife.Milliseconds()).Text()
+func lease(ctx context.Context, e *epoch.Epoch, cell Cell, token string, life int64) (grant, error) {
+	reply, err := leaseScript.Run(ctx, e.Redis(), keys(e, cell), token, life).Text()
 	if err != nil {
 		return grant{}, epoch.Unavailable(err)
 	}
 	switch reply[0] {
 	case 'O':
 		return grant{token: token}, nil
+	case leaseMark:
+		return grant{other: reply[1:]}, nil
 	case 'P':
 		return grant{marked: true}, nil
 	case 'X':
@@ -86,14 +98,28 @@ func lease(ctx context.Context, e *epoch.Epoch, cell Cell) (grant, error) {
 
 // fill stores an entry under a lease and tells whether it still was ours.
 func fill(ctx context.Context, e *epoch.Epoch, cell Cell, token string, entry Entry) (bool, error) {
-	n, err := fillScript.Run(ctx, e.Redis(), keys(e, cell), token, encode(entry), lifetime()).Int()
+	k := keys(e, cell)
+	n, err := fillScript.Run(ctx, e.Redis(), append(k, k[0]), token, encode(entry), lifetime()).Int()
+	return n == 1, err
+}
+
+// fillList stores a list under its scope's generation and tells whether that
+// still was the current one.
+func fillList(ctx context.Context, e *epoch.Epoch, list List, nonce string, body []byte) (bool, error) {
+	k := append(keys(e, list.Scope), list.key(e.Number()))
+	n, err := fillScript.Run(ctx, e.Redis(), k, nonce, encodeList(nonce, body), lifetime()).Int()
 	return n == 1, err
 }
 
 // lifetime spreads expiries, so that what was filled together does not end
-// together.
+// together. It is in milliseconds.
 func lifetime() int64 {
 	return (valueLife - rand.N(valueLife/10)).Milliseconds() //nolint:gosec // jitter, not a secret
 }
 
 func newToken() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// newLease tells readers apart for as long as a lease lasts.
+func newLease() string {
+	return strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // it guards nothing
+}

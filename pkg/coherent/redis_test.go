@@ -17,17 +17,17 @@ type script struct {
 	cell Cell
 }
 
-func (s script) mark(token string) { s.must(mark(s.t.Context(), s.e, s.cell, token)) }
+func (s script) mark(token string) { s.must(mark(s.t.Context(), s.e, []Cell{s.cell}, token)) }
 func (s script) unmark(token string, v int64, body string) {
 	e := Entry{Version: v}
 	if body != "" {
 		e.Body = []byte(body)
 	}
-	s.must(unmark(s.t.Context(), s.e, s.cell, token, e))
+	s.must(unmark(s.t.Context(), s.e, []Cell{s.cell}, token, s.cell, e))
 }
 
 func (s script) lease() grant {
-	g, err := lease(s.t.Context(), s.e, s.cell)
+	g, err := lease(s.t.Context(), s.e, s.cell, newLease(), leaseLife.Milliseconds())
 	s.must(err)
 	return g
 }
@@ -181,13 +181,13 @@ func TestAMarkerNeverExpires(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).process().epoch(t)
 	cell := thing(newID())
-	if err := mark(t.Context(), e, cell, "w"); err != nil {
+	if err := mark(t.Context(), e, []Cell{cell}, "w"); err != nil {
 		t.Fatal(err)
 	}
 	if ttl := e.Redis().PTTL(t.Context(), keys(e, cell)[1]).Val(); ttl != -1 {
 		t.Errorf("the marker ends in %s", ttl)
 	}
-	if err := unmark(t.Context(), e, cell, "w", Entry{1, []byte("a")}); err != nil {
+	if err := unmark(t.Context(), e, []Cell{cell}, "w", cell, Entry{1, []byte("a")}); err != nil {
 		t.Fatal(err)
 	}
 	if ttl := e.Redis().PTTL(t.Context(), keys(e, cell)[0]).Val(); ttl <= 0 || ttl > valueLife {

@@ -28,11 +28,11 @@ type Operation struct {
 	Epoch  int64
 }
 
-// Change is a write of one cell.
+// Change is a write of one item.
 type Change struct {
-	// Item is the cell that changes. Empty for a new item under an id that was
-	// never used: no process can hold an older version of it.
 	Item Cell
+	// Scopes are those of every list that may come out differently.
+	Scopes []Cell
 	// Run executes the statement. Its error is either a fault that says why
 	// nothing was written, or the driver's, which is classified here. An Entry
 	// without Body leaves the cell empty.
@@ -42,6 +42,9 @@ type Change struct {
 	// what they wrote is not this writer's answer.
 	Recall func(ctx context.Context, op Operation, version int64) (Entry, error)
 }
+
+// Cells are all that is marked.
+func (c Change) Cells() []Cell { return append([]Cell{c.Item}, c.Scopes...) }
 
 // Write carries a change out and returns once its outcome is known. When it is
 // nil, no read that starts afterwards returns an older version. It repeats
@@ -80,11 +83,9 @@ func (c *Cache) attempt(ctx context.Context, change Change) (Entry, error) {
 		return Entry{}, err
 	}
 	op := Operation{ID: newToken(), Region: c.cfg.Region, Epoch: e.Number()}
-	if change.Item != "" {
-		if err := mark(ctx, e, change.Item, op.ID.String()); err != nil {
-			c.unmarkBehind(ctx, e, change.Item, op, Entry{}) // it may have arrived all the same
-			return Entry{}, err
-		}
+	if err := mark(ctx, e, change.Cells(), op.ID.String()); err != nil {
+		c.unmarkBehind(ctx, e, change, op, Entry{}) // it may have arrived all the same
+		return Entry{}, err
 	}
 	entry, err := change.Run(ctx, op)
 	switch {
@@ -97,7 +98,7 @@ func (c *Cache) attempt(ctx context.Context, change Change) (Entry, error) {
 	if errors.Is(err, crdb.ErrAmbiguous) {
 		return Entry{}, err // the marker stays until somebody can tell
 	}
-	c.unmarkBehind(ctx, e, change.Item, op, entry)
+	c.unmarkBehind(ctx, e, change, op, entry)
 	return entry, err
 }
 
@@ -137,14 +138,11 @@ func (c *Cache) settle(ctx context.Context, change Change, op Operation, cause e
 
 const settleFor = 3 * time.Second
 
-// unmarkBehind removes the marker behind the answer. Until it is gone readers
-// go to the database; if it is never removed here, one of them resolves it.
-func (c *Cache) unmarkBehind(ctx context.Context, e *epoch.Epoch, cell Cell, op Operation, entry Entry) {
-	if cell == "" {
-		return
-	}
+// unmarkBehind removes the markers behind the answer. Until they are gone
+// readers go to the database; one that is never removed here is resolved by them.
+func (c *Cache) unmarkBehind(ctx context.Context, e *epoch.Epoch, change Change, op Operation, entry Entry) {
 	work := func(ctx context.Context) {
-		if err := unmark(ctx, e, cell, op.ID.String(), entry); err != nil {
+		if err := unmark(ctx, e, change.Cells(), op.ID.String(), change.Item, entry); err != nil {
 			c.cfg.Log.Warn("marker left behind", zap.Stringer("operation", op.ID), zap.Error(err))
 		}
 	}

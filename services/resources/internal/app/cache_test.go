@@ -27,6 +27,59 @@ func TestAWriteIsReadAtOnceThroughTheOtherInstance(t *testing.T) {
 	next.call(t, by, "GET", path, "").is(t, 404, "resource_not_found")
 }
 
+// TestListsAreReadAtOnceThroughTheOtherInstance changes a tenant's resources in
+// every way there is, and reads the lists that show it through the other
+// instance, which holds them in the cache.
+func TestListsAreReadAtOnceThroughTheOtherInstance(t *testing.T) {
+	t.Parallel()
+	w, i, next := serving(t)
+	by := w.caller(t)
+	const every, invoices, orders = "/v1/resources", "/v1/resources?type=invoice&limit=5", "/v1/resources?type=order"
+	read := func(at *instance, list, want string) {
+		t.Helper()
+		if got := at.call(t, by, "GET", list, ""); got.status != 200 || !strings.Contains(got.body, want) {
+			t.Errorf("%s shows no %s: %s (%s)", list, want, got.body, got.header.Get("Cache-Status"))
+		}
+	}
+	cached := func(lists ...string) {
+		t.Helper()
+		for _, list := range lists {
+			for _, at := range []*instance{i, next} {
+				at.cached(t, by, list)
+			}
+		}
+	}
+	cached(every, invoices, orders)
+	path, made := i.create(t, by, `{"type":"invoice","name":"first"}`)
+	read(next, every, made.ID)
+	read(next, invoices, made.ID)
+	if got := next.call(t, by, "GET", orders, ""); got.header.Get("Cache-Status") != "tandem; hit" {
+		t.Errorf("a list that cannot have changed: %s", got.header.Get("Cache-Status"))
+	}
+	cached(every, invoices)
+	i.call(t, by, "PUT", path, `{"name":"second"}`)
+	read(next, every, `"second"`)
+	read(next, invoices, `"second"`)
+	cached(every, invoices)
+	i.call(t, by, "PATCH", path, `{"name":"third"}`)
+	read(next, invoices, `"third"`)
+	read(next, every, `"third"`)
+	cached(every, invoices)
+	i.call(t, by, "DELETE", path, "")
+	read(next, every, `{"items":[],"next_cursor":null}`)
+	read(next, invoices, `{"items":[],"next_cursor":null}`)
+
+	// Behind everybody's back, so that the cache and the database differ.
+	path, _ = i.create(t, by, `{"type":"invoice","name":"n"}`)
+	cached(every)
+	w.exec(t, `UPDATE resources SET name = 'x' WHERE id = '`+strings.TrimPrefix(path, "/v1/resources/")+`'`)
+	read(next, every, `"name":"n"`)
+	got := next.call(t, by, "GET", every, "", "Cache-Control", "no-cache")
+	if !strings.Contains(got.body, `"name":"x"`) || got.header.Get("Cache-Status") != "tandem; fwd=bypass; detail=request" {
+		t.Errorf("no-cache: %s %s", got.header.Get("Cache-Status"), got.body)
+	}
+}
+
 // TestAnAuthorisedHitIsOneRoundTrip counts at the server how often it read from
 // a connection.
 func TestAnAuthorisedHitIsOneRoundTrip(t *testing.T) {
@@ -34,25 +87,35 @@ func TestAnAuthorisedHitIsOneRoundTrip(t *testing.T) {
 	w := newWorld(t, devstack.Options{OwnRedis: true})
 	i := w.start(t)
 	by := w.caller(t)
-	path, _ := i.create(t, by, `{"type":"invoice","name":"n"}`)
-	i.call(t, by, "GET", path, "")
-	i.call(t, by, "GET", path, "")
-	const hits = 100
-	before := w.counters(t)
-	for range hits {
-		if got := i.call(t, by, "GET", path, ""); got.header.Get("Cache-Status") != "tandem; hit" {
-			t.Fatalf("no hit: %d %v", got.status, got.header)
+	item, _ := i.create(t, by, `{"type":"invoice","name":"n"}`)
+	for path, command := range map[string]string{item: "get", "/v1/resources?type=invoice": "mget"} {
+		i.cached(t, by, path)
+		const hits = 100
+		before := w.counters(t)
+		for range hits {
+			if got := i.call(t, by, "GET", path, ""); got.header.Get("Cache-Status") != "tandem; hit" {
+				t.Fatalf("no hit: %d %v", got.status, got.header)
+			}
+		}
+		after := w.counters(t)
+		spent := func(name string) int { return after[name] - before[name] }
+		// Keepers ask INFO meanwhile, in a round trip of its own each time.
+		if trips := spent("total_reads_processed") - spent("cmdstat_info"); trips != hits {
+			t.Errorf("%s: %d hits took %d round trips", path, hits, trips)
+		}
+		if spent("cmdstat_exists") != hits || spent("cmdstat_"+command) != hits {
+			t.Errorf("%d hits took %d EXISTS and %d %s", hits, spent("cmdstat_exists"), spent("cmdstat_"+command), command)
 		}
 	}
-	after := w.counters(t)
-	spent := func(name string) int { return after[name] - before[name] }
-	// Keepers ask INFO meanwhile, in a round trip of its own each time.
-	if trips := spent("total_reads_processed") - spent("cmdstat_info"); trips != hits {
-		t.Errorf("%d hits took %d round trips", hits, trips)
-	}
-	if spent("cmdstat_exists") != hits || spent("cmdstat_get") != hits {
-		t.Errorf("%d hits took %d EXISTS and %d GET", hits, spent("cmdstat_exists"), spent("cmdstat_get"))
-	}
+}
+
+// cached waits until a read is a hit, which is soon after a write.
+func (i *instance) cached(t *testing.T, by caller, path string) {
+	t.Helper()
+	eventually(t, patience, path+" is hit", func() (bool, string) {
+		status := i.call(t, by, "GET", path, "").header.Get("Cache-Status")
+		return status == "tandem; hit", status
+	})
 }
 
 // counters are the numbers that the server counts in INFO.

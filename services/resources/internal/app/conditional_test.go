@@ -59,7 +59,7 @@ func TestNoCacheReadsTheDatabase(t *testing.T) {
 	w, i, _ := serving(t)
 	by := w.caller(t)
 	path, made := i.create(t, by, `{"type":"invoice","name":"n"}`)
-	i.call(t, by, "GET", path, "")
+	i.cached(t, by, path)
 	// Behind everybody's back, so that the cache and the database differ.
 	w.exec(t, `UPDATE resources SET name = 'x' WHERE id = '`+made.ID+`'`)
 	for control, want := range map[string]string{

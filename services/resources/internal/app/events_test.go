@@ -89,7 +89,9 @@ func TestEveryWriteIsOneEvent(t *testing.T) {
 	for n, e := range l.of(made.ID) {
 		actions, ids[e.ID] = append(actions, e.Change.Action), true
 		c := e.Change
-		if c.Version != int64(n)+1 || c.Tenant != by.claims.Tenant || c.Type != "invoice" || !slices.Equal(c.Keys, []string{"resources/" + c.Tenant + "/" + c.ID}) {
+		if c.Version != int64(n)+1 || c.Tenant != by.claims.Tenant || c.Type != "invoice" || !slices.Equal(c.Keys, []string{
+			"resources/" + c.Tenant + "/" + c.ID, "lists/" + c.Tenant + "/invoice", "lists/" + c.Tenant + "/*",
+		}) {
 			t.Errorf("event %d: %+v", n, e)
 		}
 	}

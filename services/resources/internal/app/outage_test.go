@@ -105,11 +105,10 @@ func (w world) withoutDatabase(t *testing.T, i *instance) {
 	t.Helper()
 	by := w.caller(t)
 	path, _ := i.create(t, by, `{"type":"invoice","name":"n"}`)
-	cold, _ := i.create(t, by, `{"type":"invoice","name":"n"}`)
 	i.call(t, by, "GET", path, "")
 	w.kill(t, w.stack.Database())
 	// What is not cached fails at once, and when the epoch's lease has run out the rest too.
-	i.call(t, by, "GET", cold, "").is(t, 503, "database_unavailable")
+	i.call(t, by, "GET", "/v1/resources?type=order", "").is(t, 503, "database_unavailable")
 	i.await(t, "database:database_unavailable epoch:database_unavailable", patience)
 	i.refuses(t, by, path, "database_unavailable")
 	w.revive(t, i, w.stack.Database())

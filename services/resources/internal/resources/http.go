@@ -25,6 +25,9 @@ const (
 	headerAcceptPatch = "Accept-Patch" // RFC 5789 §3.1
 )
 
+// cacheName is ours in Cache-Status.
+const cacheName = "tandem"
+
 // private keeps every other cache from answering in our place: a browser's own
 // copy must be revalidated, and shared ones keep none.
 const private = "private, no-cache"
@@ -35,11 +38,11 @@ type handlers struct{ registry *Registry }
 // so that both travel in one round trip.
 func Routes(registry *Registry, guard *bearer.Guard) []httpserver.Route {
 	h := handlers{registry}
-	read, write := guard.Require(scopeRead), guard.Require(scopeWrite)
+	cached, write := guard.Deferred(scopeRead), guard.Require(scopeWrite)
 	return []httpserver.Route{
 		{Method: fiber.MethodPost, Path: "/v1/resources", Handlers: []fiber.Handler{write, h.create}},
-		{Method: fiber.MethodGet, Path: "/v1/resources", Handlers: []fiber.Handler{read, h.list}},
-		{Method: fiber.MethodGet, Path: "/v1/resources/:id", Handlers: []fiber.Handler{guard.Deferred(scopeRead), h.get}},
+		{Method: fiber.MethodGet, Path: "/v1/resources", Handlers: []fiber.Handler{cached, h.list}},
+		{Method: fiber.MethodGet, Path: "/v1/resources/:id", Handlers: []fiber.Handler{cached, h.get}},
 		{Method: fiber.MethodPut, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.replace}},
 		{Method: fiber.MethodPatch, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.patch}},
 		{Method: fiber.MethodDelete, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.remove}},
@@ -59,7 +62,7 @@ func (h handlers) get(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(headerCacheStatus, source.Status("tandem"))
+	c.Set(headerCacheStatus, source.Status(cacheName))
 	if revalidates(c.Get(fiber.HeaderIfNoneMatch), entry.Version) {
 		c.Set(fiber.HeaderETag, etag(entry.Version))
 		c.Set(fiber.HeaderCacheControl, private)

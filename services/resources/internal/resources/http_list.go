@@ -23,14 +23,14 @@ func (h handlers) list(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page, err := h.registry.List(c.UserContext(), q)
+	page, source, err := h.registry.List(c.UserContext(), q, asksFresh(c.Get(fiber.HeaderCacheControl)))
 	if err != nil {
 		return err
 	}
-	c.Set(headerCacheStatus, "tandem; fwd=bypass; detail=list")
+	c.Set(headerCacheStatus, source.Status(cacheName))
 	c.Set(fiber.HeaderCacheControl, private)
 	c.Set(fiber.HeaderContentType, httpserver.JSON)
-	return c.Send(page)
+	return c.Send(page.Body)
 }
 
 func parseQuery(c *fiber.Ctx, tenant string) (Query, error) {

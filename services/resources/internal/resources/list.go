@@ -3,9 +3,12 @@ package resources
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"tandem.example/pkg/coherent"
 )
 
 // The bounds of a page.
@@ -28,8 +31,21 @@ type page struct {
 	NextCursor *string          `json:"next_cursor"`
 }
 
-// List reads a page from the database, encoded as it is sent.
-func (g *Registry) List(ctx context.Context, q Query) ([]byte, error) {
+// List reads a page, encoded as it is sent, from the cache unless fresh is asked
+// for.
+func (g *Registry) List(ctx context.Context, q Query, fresh bool) (coherent.Entry, coherent.Source, error) {
+	load := func(ctx context.Context) (coherent.Entry, error) {
+		body, err := g.page(ctx, q)
+		return coherent.Entry{Body: body}, err
+	}
+	if fresh {
+		return g.cache.FreshList(ctx, load)
+	}
+	list := coherent.List{Scope: scope(q.Tenant, q.Type), Query: fmt.Sprintf("limit=%d&after=%s", q.Limit, q.After)}
+	return g.cache.ReadList(ctx, list, load)
+}
+
+func (g *Registry) page(ctx context.Context, q Query) ([]byte, error) {
 	limit := q.Limit
 	q.Limit++ // one more tells whether there is a next page
 	found, err := g.store.List(ctx, q)

@@ -77,7 +77,9 @@ func (p *Postgres) WrittenAt(ctx context.Context, op coherent.Operation) (at tim
 func (p *Postgres) write(ctx context.Context, statement string, op coherent.Operation, action invalidation.Action, r Resource, args ...any) (Resource, error) {
 	change := invalidation.Change{
 		Action: action, Tenant: r.Tenant, Type: string(r.Type), ID: r.ID.String(),
-		Keys: []string{string(cell(r.Tenant, r.ID))},
+	}
+	for _, marked := range r.change().Cells() {
+		change.Keys = append(change.Keys, string(marked))
 	}
 	event, err := json.Marshal(invalidation.Record{Change: change, Trace: telemetry.TraceParent(ctx)})
 	if err != nil {

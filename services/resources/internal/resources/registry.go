@@ -69,19 +69,18 @@ func (g *Registry) Create(ctx context.Context, by Actor, d Draft) (ID, coherent.
 		return ID{}, coherent.Entry{}, err
 	}
 	r := c.onto(Resource{ID: NewID(), Type: kind, Owner: by.Subject, Tenant: by.Tenant, Version: 1})
-	// No cell is marked: nobody can hold an older version of an id that is new.
-	entry, err := g.cache.Write(ctx, coherent.Change{
-		Run: func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-			made, err := g.store.Insert(ctx, op, r)
-			if errors.Is(err, errNothing) {
-				return coherent.Entry{}, coherent.ErrAgain
-			}
-			return g.wrote(made, err)
-		},
-		Recall: func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
-			return g.recall(ctx, op, version, r)
-		},
-	})
+	change := r.change()
+	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
+		made, err := g.store.Insert(ctx, op, r)
+		if errors.Is(err, errNothing) {
+			return coherent.Entry{}, coherent.ErrAgain
+		}
+		return g.wrote(made, err)
+	}
+	change.Recall = func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
+		return g.recall(ctx, op, version, r)
+	}
+	entry, err := g.cache.Write(ctx, change)
 	return r.ID, entry, err
 }
 
@@ -125,26 +124,24 @@ func (g *Registry) edit(ctx context.Context, by Actor, id ID, m Match, next func
 	if err != nil {
 		return coherent.Entry{}, err
 	}
-	prepared := true
-	return g.cache.Write(ctx, coherent.Change{
-		Item: cell(by.Tenant, id),
-		Run: func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-			if !prepared {
-				if r, need, err = prepare(ctx); err != nil {
-					return coherent.Entry{}, err
-				}
+	prepared, change := true, r.change()
+	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
+		if !prepared {
+			if r, need, err = prepare(ctx); err != nil {
+				return coherent.Entry{}, err
 			}
-			prepared = false
-			done, err := g.store.Update(ctx, op, r, need)
-			if errors.Is(err, errNothing) {
-				return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
-			}
-			return g.wrote(done, err)
-		},
-		Recall: func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
-			return g.recall(ctx, op, version, r)
-		},
-	})
+		}
+		prepared = false
+		done, err := g.store.Update(ctx, op, r, need)
+		if errors.Is(err, errNothing) {
+			return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
+		}
+		return g.wrote(done, err)
+	}
+	change.Recall = func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
+		return g.recall(ctx, op, version, r)
+	}
+	return g.cache.Write(ctx, change)
 }
 
 // Delete removes a resource. It returns [ErrNotFound] and [ErrPrecondition].
@@ -156,21 +153,20 @@ func (g *Registry) Delete(ctx context.Context, by Actor, id ID, m Match) error {
 	if !m.Allows(r.Version) {
 		return ErrPrecondition
 	}
-	_, err = g.cache.Write(ctx, coherent.Change{
-		Item: cell(by.Tenant, id),
-		Run: func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-			gone, err := g.store.Delete(ctx, op, r, m)
-			if errors.Is(err, errNothing) {
-				return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
-			}
-			entry, err := g.wrote(gone, err)
-			entry.Body = nil // nothing is left to be read
-			return entry, err
-		},
-		Recall: func(_ context.Context, _ coherent.Operation, version int64) (coherent.Entry, error) {
-			return coherent.Entry{Version: version}, nil
-		},
-	})
+	change := r.change()
+	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
+		gone, err := g.store.Delete(ctx, op, r, m)
+		if errors.Is(err, errNothing) {
+			return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
+		}
+		entry, err := g.wrote(gone, err)
+		entry.Body = nil // nothing is left to be read
+		return entry, err
+	}
+	change.Recall = func(_ context.Context, _ coherent.Operation, version int64) (coherent.Entry, error) {
+		return coherent.Entry{Version: version}, nil
+	}
+	_, err = g.cache.Write(ctx, change)
 	return err
 }
 

@@ -58,3 +58,19 @@ func (r Resource) subject() string {
 func cell(tenant string, id ID) coherent.Cell {
 	return coherent.Cell("resources/" + tenant + "/" + id.String())
 }
+
+// scope names all lists of a tenant's resources of one type, or of every type if
+// it is empty. Neither a type nor an id holds a slash, so no two names meet.
+func scope(tenant string, of Type) coherent.Cell {
+	if of == "" {
+		of = "*"
+	}
+	return coherent.Cell("lists/" + tenant + "/" + string(of))
+}
+
+// change is a write of the resource, to be completed: each one may change what
+// the lists of its type hold, and those of every type. Type and tenant never
+// change, so a version of any age tells them.
+func (r Resource) change() coherent.Change {
+	return coherent.Change{Item: cell(r.Tenant, r.ID), Scopes: []coherent.Cell{scope(r.Tenant, r.Type), scope(r.Tenant, "")}}
+}

@@ -1,0 +1,93 @@
+package coherent
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/redis/go-redis/v9"
+
+	"tandem.example/pkg/epoch"
+)
+
+// List names one list among those of its scope.
+//
+// A scope is a cell that holds no value, only a lease that all readers share:
+// its token is the scope's generation, and never comes twice. What they read is
+// stored beside it under that token, and is hit only while the scope still has
+// it. A writer marks the scope as it marks an item, which ends the generation;
+// so a list lasts until the next write that may change any list of the scope.
+type List struct {
+	Scope Cell
+	Query string // which of them, in one form for all that mean the same
+}
+
+func (l List) key(epoch int64) string {
+	sum := sha256.Sum256([]byte(l.Query))
+	return l.Scope.key(epoch, "l:"+base64.RawURLEncoding.EncodeToString(sum[:]))
+}
+
+// newGeneration makes a token that was never used: with a second life it would
+// bring back what was stored under the first.
+func newGeneration() string { return rand.Text() }
+
+// ReadList returns a list from Redis, or else from the database. The entry's
+// version has no meaning. It returns what Admit and load return, and nothing
+// else.
+func (c *Cache) ReadList(ctx context.Context, list List, load Load) (Entry, Source, error) {
+	trip := c.trip(ctx)
+	var found look
+	var got error
+	if trip != nil {
+		if found, got = lookUp(ctx, trip, list); found.hit {
+			return found.entry, c.count(lists, Hit), nil
+		}
+	}
+	if err := c.cfg.Admit(ctx); err != nil {
+		return Entry{}, 0, err
+	}
+	if trip == nil || got != nil {
+		return c.bypass(ctx, lists, BypassNoRedis, load)
+	}
+	return c.missList(ctx, trip.Epoch(), list, found.generation, load)
+}
+
+// look is what one MGET told of a list.
+type look struct {
+	generation string // the scope's, or nothing if it has none
+	entry      Entry
+	hit        bool
+}
+
+func lookUp(ctx context.Context, trip *epoch.Trip, list List) (look, error) {
+	number := trip.Epoch().Number()
+	cmd := redis.NewSliceCmd(ctx, "mget", list.Scope.key(number, "v"), list.key(number))
+	trip.Add(cmd)
+	if err := trip.Do(ctx); err != nil {
+		return look{}, err
+	}
+	scope, _ := cmd.Val()[0].(string)
+	stored, _ := cmd.Val()[1].(string)
+	found := look{generation: generationOf(scope)}
+	found.entry.Body, found.hit = decodeList(stored, found.generation)
+	return found, nil
+}
+
+// missList reads the database under a generation that is older than the read:
+// one that began later would vouch for what it has not seen.
+func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, generation string, load Load) (Entry, Source, error) {
+	if generation == "" {
+		g, err := lease(ctx, e, list.Scope, newGeneration(), lifetime())
+		if why, stop := c.hindrance(ctx, e, list.Scope, g, err); stop {
+			return c.bypass(ctx, lists, why, load)
+		}
+		generation = g.token + g.other // ours, or that of a reader who came first
+	}
+	entry, err := load(ctx)
+	if err != nil {
+		return Entry{}, 0, err
+	}
+	filled, err := fillList(ctx, e, list, generation, entry.Body)
+	return entry, c.count(lists, c.filled(filled, err)), nil
+}
