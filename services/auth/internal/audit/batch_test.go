@@ -87,6 +87,9 @@ func add(ctx context.Context, b *Batch, n int) (ids []uuid.UUID) {
 	return ids
 }
 
+// pass lets a bubble's time go on.
+func pass(d time.Duration) { <-time.After(d) }
+
 func stop(t *testing.T, b *Batch) {
 	t.Helper()
 	if err := b.Stop(context.WithoutCancel(t.Context())); err != nil {
@@ -101,7 +104,7 @@ func TestABatchIsWrittenInTimeAndInPages(t *testing.T) {
 		b, _ := newBatch(sink)
 		b.Start()
 		want := add(t.Context(), b, 3)
-		time.Sleep(batchEvery)
+		pass(batchEvery)
 		synctest.Wait()
 		if got, _ := sink.ids(); !slices.Equal(got, want) {
 			t.Errorf("after the time %d of %d are written", len(got), len(want))
@@ -132,12 +135,12 @@ func TestASVS_16_5_2_ADatabaseThatIsAway(t *testing.T) {
 		if b.Waiting() != batchRoom || testutil.ToFloat64(b.dropped) != 100 {
 			t.Errorf("%d wait, %v are dropped", b.Waiting(), testutil.ToFloat64(b.dropped))
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if sink.called() > 20 {
 			t.Errorf("%d attempts in a minute", sink.called())
 		}
 		sink.set(false, 0)
-		time.Sleep(batchPause + batchEvery)
+		pass(batchPause + batchEvery)
 		synctest.Wait()
 		got, dropped := sink.ids()
 		if !slices.Equal(got, want) || dropped != 100 {
@@ -147,7 +150,7 @@ func TestASVS_16_5_2_ADatabaseThatIsAway(t *testing.T) {
 			t.Errorf("the log says %v", lines.All())
 		}
 		more := add(t.Context(), b, 1)
-		time.Sleep(batchEvery)
+		pass(batchEvery)
 		synctest.Wait()
 		if got, dropped := sink.ids(); !slices.Equal(got, append(want, more...)) || dropped != 100 {
 			t.Errorf("afterwards %d are written, %d said to be dropped", len(got), dropped)
@@ -163,13 +166,13 @@ func TestASlowDatabaseBlocksNobody(t *testing.T) {
 		b, _ := newBatch(sink)
 		b.Start()
 		want := add(t.Context(), b, 1)
-		time.Sleep(batchEvery + time.Second) // in the middle of a call
+		pass(batchEvery + time.Second) // in the middle of a call
 		begun := time.Now()
 		want = append(want, add(t.Context(), b, 5)...)
 		if time.Since(begun) != 0 {
 			t.Error("somebody has waited")
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		synctest.Wait()
 		if got, _ := sink.ids(); !slices.Equal(got, want) {
 			t.Errorf("%d of %d are written", len(got), len(want))

@@ -69,7 +69,7 @@ func parseQuery(c *fiber.Ctx) (q Query, names string, err error) {
 	})
 	var used []string
 	for key, value := range seen {
-		if problem := q.set(key, value); problem != "" {
+		if problem := set(&q, key, value); problem != "" {
 			bad = bad.At(key, problem)
 		}
 		used = append(used, key)
@@ -86,7 +86,7 @@ func parseQuery(c *fiber.Ctx) (q Query, names string, err error) {
 }
 
 // set takes one parameter and tells what is wrong with it, if anything.
-func (q *Query) set(key, value string) (problem string) {
+func set(q *Query, key, value string) (problem string) {
 	switch key {
 	case "type":
 		if q.Type = Type(value); !slices.Contains(types(), q.Type) {
