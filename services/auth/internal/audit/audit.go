@@ -24,8 +24,8 @@ import (
 )
 
 // Event is one line of the log, in the form that the query and the announcement
-// have. Whoever makes it fills what it knows of the first group; [New] adds the
-// rest.
+// have. Whoever makes it fills what it knows of the first group, before or after
+// [New] adds the rest.
 type Event struct {
 	Type      Type              `json:"type"`
 	Reason    string            `json:"reason"`  // the stable code of the refusal; empty for a success
@@ -36,9 +36,9 @@ type Event struct {
 	Tenant    string            `json:"tenant"`
 	Detail    map[string]string `json:"detail"` // few words of a known form: the grant, a count, a role
 
-	ID        uuid.UUID `json:"id"` // v7, also the id of the announcement
-	At        time.Time `json:"at"` // to the millisecond, as in ID
-	Outcome   string    `json:"outcome"`
+	ID        uuid.UUID `json:"id"`      // v7, also the id of the announcement
+	At        time.Time `json:"at"`      // to the millisecond, as in ID
+	Outcome   string    `json:"outcome"` // a failure has a reason
 	Address   string    `json:"address"` // of the caller
 	RequestID string    `json:"request_id"`
 }
@@ -49,8 +49,7 @@ const (
 	Failure = "failure"
 )
 
-// New completes an event from the request that ctx belongs to, and drops what
-// has not the form that it should have.
+// New completes an event from the request that ctx belongs to.
 func New(ctx context.Context, e Event) Event {
 	e.ID = uuid.Must(uuid.NewV7()) // fails only without randomness, as everything here would
 	e.At = timeOf(e.ID)
@@ -58,11 +57,6 @@ func New(ctx context.Context, e Event) Event {
 		e.Address = addr.String()
 	}
 	e.RequestID, _ = ctx.Value(telemetry.RequestIDKey{}).(string)
-	e.tidy()
-	e.Outcome = Success
-	if e.Reason != "" {
-		e.Outcome = Failure
-	}
 	return e
 }
 

@@ -47,15 +47,15 @@ func TestASVS_16_2_5_OnlyKnownForms(t *testing.T) {
 	for _, text := range []string{
 		"", "with space", "line\nbreak", "null\x00", "quote\"", "a@example.com", "ünïcödé", strings.Repeat("x", 129), "<script>", "$(id)",
 	} {
-		e := New(t.Context(), Event{Actor: text, Subject: text, ClientID: text, SessionID: text, Tenant: text})
+		e := (&Event{Actor: text, Subject: text, ClientID: text, SessionID: text, Tenant: text}).tidied()
 		if e.Actor+e.Subject+e.ClientID+e.SessionID+e.Tenant != "" {
 			t.Errorf("%q is taken as an id: %+v", text, e)
 		}
 	}
 	good := uuid.NewString()
-	e := New(t.Context(), Event{Actor: good, Subject: "user_2xA", ClientID: "demo-client", Reason: "invalid_grant", Detail: map[string]string{
+	e := (&Event{Actor: good, Subject: "user_2xA", ClientID: "demo-client", Reason: "invalid_grant", Detail: map[string]string{
 		"grant": "urn:ietf:params:oauth:grant-type:token-exchange", "count": "12", "Bad Key": "x", "text": "line\nbreak", "long": strings.Repeat("x", 257), "empty": "",
-	}})
+	}}).tidied()
 	if e.Actor != good || e.Subject != "user_2xA" || e.ClientID != "demo-client" || e.Reason != "invalid_grant" || len(e.Detail) != 2 {
 		t.Errorf("%+v", e)
 	}
@@ -63,7 +63,7 @@ func TestASVS_16_2_5_OnlyKnownForms(t *testing.T) {
 	for i := range 50 {
 		many[fmt.Sprintf("k%d", i)] = "v"
 	}
-	if e := New(t.Context(), Event{Reason: "Not a code!", Detail: many}); len(e.Detail) != maxDetails || e.Reason != "unknown" || e.Outcome != Failure {
+	if e := (&Event{Reason: "Not a code!", Detail: many}).tidied(); len(e.Detail) != maxDetails || e.Reason != "unknown" || e.Outcome != Failure {
 		t.Errorf("%d details, reason %q", len(e.Detail), e.Reason)
 	}
 }

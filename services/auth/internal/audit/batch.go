@@ -37,14 +37,15 @@ type Batch struct {
 	done    chan struct{}
 
 	mu      sync.Mutex // guards the rest
-	waiting []Event
+	waiting []*waiting
+	alike   map[string]*waiting // refusals that are not being written yet
 	lost    int
 }
 
 // NewBatch makes a batch; Start makes it write.
 func NewBatch(sink Sink, log *zap.Logger, reg prometheus.Registerer) *Batch {
 	b := &Batch{
-		sink: sink, log: log.Named("audit"), full: make(chan struct{}, 1), done: make(chan struct{}),
+		sink: sink, log: log.Named("audit"), full: make(chan struct{}, 1), done: make(chan struct{}), alike: map[string]*waiting{},
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "audit_dropped_total", Help: "Events lost because too many waited to be written.",
 		}),
@@ -57,14 +58,22 @@ func NewBatch(sink Sink, log *zap.Logger, reg prometheus.Registerer) *Batch {
 
 // Add leaves an event to be written soon.
 func (b *Batch) Add(e Event) {
+	w := &waiting{event: e, like: likeness(&e)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if before := b.alike[w.like]; before != nil {
+		before.repeats++
+		return
+	}
 	if len(b.waiting) >= batchRoom {
 		b.lost++
 		b.dropped.Inc()
 		return
 	}
-	b.waiting = append(b.waiting, e)
+	b.waiting = append(b.waiting, w)
+	if w.like != "" {
+		b.alike[w.like] = w
+	}
 	if len(b.waiting) >= batchPage {
 		select {
 		case b.full <- struct{}{}:
@@ -171,17 +180,22 @@ func (b *Batch) flush(ctx context.Context) error {
 	}
 }
 
-// page is the oldest that wait; they go on waiting until they are written. If
-// events were lost, the page says so, in the place of the last of them.
+// page is the oldest that wait; they go on waiting until they are written, and do
+// not change any more. If events were lost, one of those that wait says so.
 func (b *Batch) page() []Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.lost > 0 && len(b.waiting) < batchRoom {
-		b.waiting = append(b.waiting, New(context.Background(), Event{
+		b.waiting = append(b.waiting, &waiting{event: New(context.Background(), Event{
 			Type: Dropped, Reason: "no_room", Detail: map[string]string{"count": strconv.Itoa(b.lost)},
-		}))
+		})})
 		b.log.Error("audit events dropped", zap.Int("events", b.lost))
 		b.lost = 0
 	}
-	return b.waiting[:min(len(b.waiting), batchPage)]
+	page := make([]Event, min(len(b.waiting), batchPage))
+	for i, w := range b.waiting[:len(page)] {
+		delete(b.alike, w.like)
+		page[i] = w.told()
+	}
+	return page
 }

@@ -220,3 +220,40 @@ func TestABatchThatWasNeverStarted(t *testing.T) {
 	b, _ := newBatch(&basin{})
 	stop(t, b)
 }
+
+// Whoever hammers at the door does not fill the log.
+func TestRefusalsThatAreAlikeAreOneEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &basin{}
+		b, _ := newBatch(sink)
+		refusal := func(address, grant string) Event {
+			e := New(t.Context(), Event{Type: TokenIssue, Reason: "rate_limited", ClientID: "c", Detail: map[string]string{"grant": grant}})
+			e.Address = address
+			return e
+		}
+		var first uuid.UUID
+		for i := range 2 * batchRoom {
+			e := refusal("2001:db8::"+strconv.FormatInt(int64(i%65536), 16), "password")
+			if i == 0 {
+				first = e.ID
+			}
+			b.Add(e)
+		}
+		b.Add(refusal("2001:db8:0:1::1", "password")) // another network
+		b.Add(refusal("2001:db8::1", "refresh_token"))
+		add(t.Context(), b, 2) // no refusals
+		b.Start()
+		pass(batchEvery)
+		synctest.Wait()
+		if len(sink.got) != 5 || sink.got[0].ID != first || sink.got[0].Detail["repeats"] != strconv.Itoa(2*batchRoom-1) ||
+			sink.got[0].Detail["grant"] != "password" || testutil.ToFloat64(b.dropped) != 0 {
+			t.Errorf("%d events: %+v", len(sink.got), sink.got)
+		}
+		b.Add(refusal("2001:db8::1", "password")) // the one before is written
+		stop(t, b)
+		if len(sink.got) != 6 || len(b.alike) != 0 {
+			t.Errorf("%d events", len(sink.got))
+		}
+	})
+}

@@ -12,23 +12,29 @@ var (
 
 const maxDetails = 12
 
-// tidy drops what has another form than it should have. It is the last line of
-// defence: that a text of the caller's own choice is not in an event is for
-// those who make events.
-func (e *Event) tidy() {
-	for _, id := range []*string{&e.Actor, &e.Subject, &e.ClientID, &e.SessionID, &e.Tenant, &e.RequestID} {
+// tidied is the event as it is written: its outcome is set, and what has another
+// form than it should have is left out. That is the last line of defence: that a
+// text of the caller's own choice is not in an event is for those who make it.
+func (e *Event) tidied() Event {
+	t := *e
+	t.Outcome = Success
+	if t.Reason != "" {
+		t.Outcome = Failure
+	}
+	for _, id := range []*string{&t.Actor, &t.Subject, &t.ClientID, &t.SessionID, &t.Tenant, &t.RequestID} {
 		if !idForm.MatchString(*id) {
 			*id = ""
 		}
 	}
-	if e.Reason != "" && !codeForm.MatchString(e.Reason) {
-		e.Reason = "unknown"
+	if t.Reason != "" && !codeForm.MatchString(t.Reason) {
+		t.Reason = "unknown"
 	}
-	detail := make(map[string]string, len(e.Detail))
-	for key, value := range e.Detail {
+	detail := make(map[string]string, len(t.Detail))
+	for key, value := range t.Detail {
 		if len(detail) < maxDetails && codeForm.MatchString(key) && detailForm.MatchString(value) {
 			detail[key] = value
 		}
 	}
-	e.Detail = detail
+	t.Detail = detail
+	return t
 }

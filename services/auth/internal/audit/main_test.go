@@ -109,7 +109,9 @@ func many(ctx context.Context, n int) []Event {
 	for i := range events {
 		events[i] = New(ctx, Event{
 			Type: types()[i%len(types())], Actor: "admin", Subject: "user", ClientID: "client", SessionID: uuid.NewString(),
+			Detail: map[string]string{"of": "a test"},
 		})
+		events[i].Outcome = Success
 	}
 	return events
 }

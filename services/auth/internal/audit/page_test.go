@@ -24,7 +24,7 @@ func past(t *testing.T, ago time.Duration, e Event) Event {
 	id := floorOf(time.Now().Add(-ago))
 	copy(id[6:], e.ID[6:])
 	e.ID, e.At = id, timeOf(id)
-	return e
+	return e.tidied()
 }
 
 // walk reads all pages of a query.

@@ -24,9 +24,10 @@ const (
 
 // Args are the arguments of [Insert].
 func (e *Event) Args() []any {
+	t := e.tidied()
 	return []any{
-		e.ID, e.At, string(e.Type), e.Outcome, e.Reason, e.Actor, e.Subject, e.ClientID, e.SessionID, e.Tenant,
-		e.Address, e.RequestID, e.Detail,
+		t.ID, t.At, string(t.Type), t.Outcome, t.Reason, t.Actor, t.Subject, t.ClientID, t.SessionID, t.Tenant,
+		t.Address, t.RequestID, t.Detail,
 	}
 }
 
@@ -74,7 +75,7 @@ func (l *Log) Store(ctx context.Context, events []Event) error {
 		ON CONFLICT (id) DO NOTHING`
 	lines := make([]string, len(events))
 	for i := range events {
-		line, err := json.Marshal(events[i])
+		line, err := json.Marshal(events[i].tidied())
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}

@@ -53,7 +53,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		Type: TokenIssue, Reason: "invalid_grant", Actor: "a", Subject: "s", ClientID: "c", SessionID: "i", Tenant: "t",
 		Detail: map[string]string{"grant": "password"},
 	})
-	made.Address, made.RequestID = "2001:db8::1", "r"
+	made.Address, made.RequestID, made.Outcome = "2001:db8::1", "r", Failure
 	if err := log.Record(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}

@@ -210,9 +210,8 @@ func TestANudgeNeedsNoLease(t *testing.T) {
 func TestARefusedEventIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, devstack.Options{OwnNATS: true})
-	first := many(t.Context(), 1)[0]
-	first.Detail = map[string]string{"x": strings.Repeat("x", maxMessage)} // no event that was made by New
-	w.store(first)
+	first := w.store(many(t.Context(), 1)...)[0]
+	w.exec(`UPDATE audit SET detail = $1`, map[string]string{"x": strings.Repeat("x", maxMessage)}) // no event can be so long
 	rest := w.store(many(t.Context(), 5)...)
 	p := w.start(w.publisher())
 	w.eventually("the others are announced", func() bool { return slices.Equal(w.ids("published = false"), []uuid.UUID{first.ID}) })
