@@ -30,5 +30,6 @@ var (
 	ErrRevoked   = fault.New(fault.Unauthenticated, "token_revoked", "the token has been revoked or has ended")
 	ErrScope     = fault.New(fault.Forbidden, "insufficient_scope", "the token does not cover this request")
 	ErrNoKey     = fault.New(fault.Unavailable, "signing_key_missing", "there is no key to sign with").After(5 * time.Second)
+	ErrKeys      = fault.New(fault.Unavailable, "token_keys_unavailable", "the keys that tokens are checked with cannot be had").After(2 * time.Second)
 	ErrUnread    = fault.New(fault.Unavailable, "token_state_unknown", "the token's state cannot be read").After(time.Second)
 )

@@ -1,6 +1,9 @@
 package bearer
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // KeySet is keys that stay what they are: all verify, the first signs.
 type KeySet []*Key
@@ -20,6 +23,11 @@ func (s KeySet) Sign(c Claims) (string, error) {
 		return "", err
 	}
 	return key.Sign(c)
+}
+
+// Has tells whether a key of the set has this id.
+func (s KeySet) Has(kid string) bool {
+	return slices.ContainsFunc(s, func(k *Key) bool { return k.ID == kid })
 }
 
 // ByHeader implements [Keys].

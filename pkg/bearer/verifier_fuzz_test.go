@@ -1,6 +1,7 @@
 package bearer_test
 
 import (
+	"crypto/ed25519"
 	"strings"
 	"testing"
 	"time"
@@ -10,42 +11,50 @@ import (
 	"tandem.example/pkg/bearer"
 )
 
-// FuzzVerify holds the short way against golang-jwt: whatever it accepts, the
-// general library accepts too and reads alike, and the other way round for the
-// header form that our signer writes.
+// FuzzVerify holds both algorithms against golang-jwt: whatever we accept, the
+// general library accepts too and reads alike.
 func FuzzVerify(f *testing.F) {
-	keys := secrets(f, secretA, secretB)
 	now := time.Unix(1_800_000_000, 0)
+	both := suites(f)
+	keys := bearer.KeySet{both[0].key, both[1].key, secrets(f, secretB, "")[0]}
 	v := &bearer.Verifier{Keys: keys, Issuer: issuer, Audience: audience, Now: func() time.Time { return now }}
-	good, err := keys.Sign(validClaims(now))
-	if err != nil {
-		f.Fatal(err)
+	for n, s := range both {
+		good, err := s.key.Sign(validClaims(now))
+		if err != nil {
+			f.Fatal(err)
+		}
+		header, rest, _ := strings.Cut(good, ".")
+		payload, signature, _ := strings.Cut(rest, ".")
+		f.Add(header, payload, signature, -1)
+		f.Add(header, payload, "", n)
+		f.Add(header, payload, "", 1-n) // under the other's key
+		f.Add("eyJhbGciOiJub25lIn0", payload, "", -1)
+		f.Add(header, "eyJpc3MiOjF9", "", n)
 	}
-	header, rest, _ := strings.Cut(good, ".")
-	payload, signature, _ := strings.Cut(rest, ".")
-	f.Add(header, payload, signature, false)
-	f.Add(header, payload, "", true)
-	f.Add("eyJhbGciOiJub25lIn0", payload, "", false)
-	f.Add(header, "eyJpc3MiOjF9", "", true)
-	f.Fuzz(func(t *testing.T, header, payload, signature string, sign bool) {
-		if sign { // otherwise no mutation would ever get past the signature
-			mac, err := jwt.SigningMethodHS256.Sign(header+"."+payload, []byte(secretA))
+	f.Fuzz(func(t *testing.T, header, payload, signature string, signer int) {
+		if signer >= 0 { // otherwise no mutation would ever get past the signature
+			s := both[signer%2]
+			sum, err := s.method.Sign(header+"."+payload, s.material)
 			if err != nil {
 				t.Fatal(err)
 			}
-			signature = enc(mac)
+			signature = enc(sum)
 		}
 		raw := header + "." + payload + "." + signature
 		got, err := v.Verify(t.Context(), raw)
 		var want jwt.MapClaims
-		parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithStrictDecoding(), jwt.WithExpirationRequired(),
+		parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256", "EdDSA"}), jwt.WithStrictDecoding(), jwt.WithExpirationRequired(),
 			jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithIssuedAt(), jwt.WithLeeway(time.Minute),
 			jwt.WithTimeFunc(func() time.Time { return now }))
 		_, general := parser.ParseWithClaims(raw, &want, func(token *jwt.Token) (any, error) {
-			if token.Header["kid"] == keys[1].ID {
+			switch token.Header["kid"] {
+			case both[0].key.ID:
+				return []byte(secretA), nil
+			case both[1].key.ID:
+				return both[1].material.(ed25519.PrivateKey).Public(), nil
+			default:
 				return []byte(secretB), nil
 			}
-			return []byte(secretA), nil
 		})
 		if err == nil && general != nil {
 			t.Fatalf("accepted what golang-jwt refuses: %v", general)

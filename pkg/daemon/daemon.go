@@ -8,10 +8,14 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,7 +44,17 @@ type Program struct {
 	Name    string
 	Run     func(Lookup) (fx.Option, error)
 	Migrate func(Lookup) (func(context.Context) error, error)
+	// Commands is what else the program can do, by name.
+	Commands map[string]Command
 }
+
+// Command does one piece of work and ends; what it was asked for it writes to
+// out. An error that wraps [ErrUsage] or is an [env.LoadError] is the caller's
+// mistake.
+type Command func(ctx context.Context, get Lookup, args []string, out io.Writer) error
+
+// ErrUsage is a command line that a [Command] does not understand.
+var ErrUsage = errors.New("usage")
 
 // Lookup reads one environment variable; [os.LookupEnv] is one.
 type Lookup = func(string) (string, bool)
@@ -66,22 +80,35 @@ func New[C any](name, version string, service func(cfg C, version string) fx.Opt
 func (p Program) Main(args []string, out io.Writer) int {
 	command := "run"
 	if len(args) > 0 {
-		command = args[0]
-	}
-	if len(args) > 1 {
-		command = ""
+		command, args = args[0], args[1:]
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	switch command {
-	case "run":
+	work := p.Commands[command]
+	switch {
+	case work != nil:
+		return p.perform(ctx, work, args, out)
+	case command == "run" && len(args) == 0:
 		return p.serve(ctx, out)
-	case "migrate":
+	case command == "migrate" && len(args) == 0:
 		return p.bring(ctx, out)
 	default:
-		say(out, "usage: %s [run | migrate]", p.Name)
+		names := append([]string{"run", "migrate"}, slices.Sorted(maps.Keys(p.Commands))...)
+		say(out, "usage: %s [%s]", p.Name, strings.Join(names, " | "))
 		return mistaken
 	}
+}
+
+func (p Program) perform(ctx context.Context, work Command, args []string, out io.Writer) int {
+	err := work(ctx, os.LookupEnv, args, os.Stdout) //nolint:forbidigo // as in run
+	if err == nil {
+		return ok
+	}
+	say(out, "%s: %v", p.Name, err)
+	if _, environment := errors.AsType[env.LoadError](err); environment || errors.Is(err, ErrUsage) {
+		return mistaken
+	}
+	return failed
 }
 
 func (p Program) serve(ctx context.Context, out io.Writer) int {

@@ -15,6 +15,7 @@ import (
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
+	"tandem.example/services/auth/internal/keys"
 	"tandem.example/services/auth/internal/sessions"
 	"tandem.example/services/auth/internal/tokens"
 	"tandem.example/services/auth/internal/users"
@@ -24,7 +25,11 @@ import (
 const name = "auth"
 
 // Program is the service as its command line knows it.
-func Program(version string) daemon.Program { return daemon.New("authd", version, New, Schema()) }
+func Program(version string) daemon.Program {
+	p := daemon.New("authd", version, New, Schema())
+	p.Commands = map[string]daemon.Command{"keys": keys.Command}
+	return p
+}
 
 // New is the service, ready to be run by fx.
 func New(cfg Config, version string) fx.Option {

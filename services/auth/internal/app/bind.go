@@ -15,6 +15,7 @@ import (
 	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/demo"
+	"tandem.example/services/auth/internal/keys"
 	"tandem.example/services/auth/internal/sessions"
 	"tandem.example/services/auth/internal/tokens"
 	"tandem.example/services/auth/internal/users"
@@ -40,11 +41,15 @@ var bind = fx.Options(
 	),
 
 	httpserver.ProvideRoutes(tokens.Routes),
+	httpserver.ProvideRoutes(keys.Routes),
 	httpserver.ProvideRoutes(sessions.Routes),
 	httpserver.ProvideRoutes(users.Routes),
 	httpserver.ProvideRoutes(audit.Routes),
 	httpserver.ProvideRoutes(api.Routes),
 
+	httpserver.ProvideCheck(func(r *bearer.Keyring) httpserver.Check {
+		return httpserver.Check{Name: "keys", Probe: r.Ready}
+	}),
 	httpserver.ProvideCheck(func(db *crdb.DB) httpserver.Check {
 		return httpserver.Check{Name: "database", Probe: db.Ping}
 	}),

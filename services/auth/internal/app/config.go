@@ -29,3 +29,13 @@ type Config struct {
 	Audit     audit.Config
 	Demo      demo.Config
 }
+
+// Check refuses what only a service that does not issue tokens could work with.
+func (c Config) Check(_ string, report func(variable, problem string)) {
+	if c.Tokens.Secret == "" {
+		report("JWT_SECRET", "must be set: refresh tokens need it, whatever signs access tokens")
+	}
+	if c.Tokens.KeysURL != "" {
+		report("JWT_JWKS_URL", "must not be set: auth is who publishes keys")
+	}
+}

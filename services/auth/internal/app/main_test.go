@@ -126,10 +126,11 @@ func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
 	}
 	s := &service{t: t, stack: stack, env: set}
 	var server *httpserver.Server
+	var ring *bearer.Keyring
 	program := fx.New(app.New(cfg, "test"), fx.NopLogger,
 		fx.Decorate(func() *zap.Logger { return zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)) }),
 		fx.Invoke(fx.Annotate(func(r []httpserver.Route) { s.routes = r }, fx.ParamTags(`group:"routes"`))),
-		fx.Populate(&server, &s.keeper, &s.verifier, &s.keys, &s.db))
+		fx.Populate(&server, &s.keeper, &s.verifier, &ring, &s.db))
 	if err := program.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +142,7 @@ func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
 			t.Error(err)
 		}
 	})
+	s.keys = ring.Secrets
 	s.clients = clients.NewRegistry(clients.NewPostgres(s.db))
 	s.users = users.NewDirectory(users.NewPostgres(s.db), users.NewHasher())
 	pem, err := os.ReadFile(stack.CAFile)

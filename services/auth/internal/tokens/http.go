@@ -31,7 +31,6 @@ func Routes(cfg bearer.Config, issuer *Issuer, desk *Desk, registry *clients.Reg
 		post("/revoke", h.revoke),
 		post("/introspect", h.introspect),
 		httpserver.Document("/.well-known/oauth-authorization-server", httpserver.JSON, document),
-		httpserver.Document("/.well-known/jwks.json", httpserver.JSON, []byte(noKeys)),
 	}, nil
 }
 

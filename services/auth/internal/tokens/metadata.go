@@ -39,6 +39,3 @@ func describe(cfg bearer.Config, scopes bearer.Scopes, exchange bool) ([]byte, e
 		TokenAuth: append(secret, "none"), RevocationAuth: append(secret, "none"), IntrospectionAuth: secret,
 	})
 }
-
-// noKeys is the key set of RFC 7517 §5: a symmetric key is never in it.
-const noKeys = `{"keys":[]}`

@@ -18,7 +18,11 @@ type Response struct {
 }
 
 func (i *Issuer) sign(s sessions.Issued) (Response, error) {
-	raw, err := i.keys.Sign(bearer.Claims{
+	key, err := i.signer.Signing()
+	if err != nil {
+		return Response{}, err
+	}
+	raw, err := key.Sign(bearer.Claims{
 		Issuer: i.issuer, Audience: bearer.Audience{s.Audience}, Subject: s.Subject, ClientID: s.ClientID,
 		ID: s.TokenID, SessionID: s.SessionID, Tenant: s.Tenant, Scopes: s.Scopes, Roles: s.Roles,
 		IssuedAt: s.IssuedAt.Unix(), Expires: s.Expires.Unix(),

@@ -88,7 +88,7 @@ type Issuer struct {
 	accounts Accounts
 	visitors Visitors // nil: no exchange
 	store    Store
-	keys     bearer.KeySet
+	signer   bearer.Signer
 	roles    bearer.RoleScopes
 	issuer   string
 	audience string
@@ -96,9 +96,9 @@ type Issuer struct {
 
 // NewIssuer makes an issuer. Visitors may be nil.
 func NewIssuer(
-	cfg bearer.Config, roles bearer.RoleScopes, keys bearer.KeySet, store Store, accounts Accounts, visitors Visitors,
+	cfg bearer.Config, roles bearer.RoleScopes, signer bearer.Signer, store Store, accounts Accounts, visitors Visitors,
 ) *Issuer {
-	return &Issuer{accounts, visitors, store, keys, roles, cfg.Issuer, cfg.Audience}
+	return &Issuer{accounts, visitors, store, signer, roles, cfg.Issuer, cfg.Audience}
 }
 
 // Begin comes before the client is looked at: what is decided about it from now on
@@ -125,6 +125,9 @@ func (i *Issuer) Grant(ctx context.Context, begun *sessions.Login, client client
 		return Response{}, ErrUnsupported
 	case !client.May(name):
 		return Response{}, ErrUnauthorized
+	}
+	if _, err := i.signer.Signing(); err != nil { // before anything is changed
+		return Response{}, err
 	}
 	issued, err := grant(ctx, begun, client, f)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
 
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/env"
@@ -46,7 +47,7 @@ func serveBare() error {
 	if err != nil {
 		return err
 	}
-	keys, err := cfg.Tokens.Keys()
+	keys, err := cfg.Tokens.Keyring(zap.NewNop())
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ var bind = fx.Options(
 	httpserver.ProvideRoutes(resources.Routes),
 	httpserver.ProvideRoutes(api.Routes),
 
+	httpserver.ProvideCheck(func(r *bearer.Keyring) httpserver.Check {
+		return httpserver.Check{Name: "keys", Probe: r.Ready}
+	}),
 	httpserver.ProvideCheck(func(db *crdb.DB) httpserver.Check {
 		return httpserver.Check{Name: "database", Probe: db.Ping}
 	}),
