@@ -25,7 +25,7 @@ func TestSecurity(t *testing.T) {
 	if err := s.clients.Put(t.Context(), clients.Record{Client: public}); err != nil {
 		t.Fatal(err)
 	}
-	for clause, check := range map[string]func(*testing.T, *service){
+	for clause, check := range map[string]func(*service){
 		"ASVS 7.2.3, 11.5.1 tokens are unique and cannot be guessed":          uniqueTokens,
 		"ASVS 7.3.1, 7.3.2, 10.4.8 sessions have an idle and an absolute end": sessionLimits,
 		"ASVS 7.4.1 an ended session is of no use":                            endedSession,
@@ -36,100 +36,101 @@ func TestSecurity(t *testing.T) {
 		"ASVS 14.3.2 nothing sensitive is cached":                             nothingCached,
 		"RFC 9700 2.3 access tokens are narrow":                               narrowTokens,
 	} {
-		t.Run(clause, func(t *testing.T) { //nolint:paralleltest // they share one service and its limits
+		t.Run(clause, func(t *testing.T) {
+			t.Parallel()
 			own := *s
 			own.t = t
-			check(t, &own)
+			check(&own)
 		})
 	}
 }
 
-func uniqueTokens(t *testing.T, s *service) {
+func uniqueTokens(s *service) {
 	seen := map[string]bool{}
 	for range 5 {
 		access, refresh := s.login()
-		claims, err := s.verifier.Verify(t.Context(), access)
+		claims, err := s.verifier.Verify(s.t.Context(), access)
 		if err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		for _, one := range []string{access, refresh, claims.ID, claims.SessionID} {
 			if seen[one] {
-				t.Errorf("%q twice", one)
+				s.t.Errorf("%q twice", one)
 			}
 			seen[one] = true
 		}
 		raw, err := base64.RawURLEncoding.DecodeString(refresh)
 		if err != nil || len(raw) < 25+32 {
-			t.Fatalf("a refresh token of %d bytes has no room for 256 random bits: %v", len(raw), err)
+			s.t.Fatalf("a refresh token of %d bytes has no room for 256 random bits: %v", len(raw), err)
 		}
 		if secret := string(raw[25 : 25+32]); seen[secret] {
-			t.Error("a secret twice")
+			s.t.Error("a secret twice")
 		} else {
 			seen[secret] = true
 		}
 	}
 }
 
-func sessionLimits(t *testing.T, s *service) {
+func sessionLimits(s *service) {
 	access, refresh := s.login()
-	claims, err := s.verifier.Verify(t.Context(), access)
+	claims, err := s.verifier.Verify(s.t.Context(), access)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	options, err := redis.ParseURL(s.stack.RedisURL)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	options.TLSConfig = s.trust
 	server := redis.NewClient(options)
 	defer func() { _ = server.Close() }()
 	key := bearer.SessionKey(claims.Subject, claims.SessionID)
-	idle, err := server.PTTL(t.Context(), key).Result()
+	idle, err := server.PTTL(s.t.Context(), key).Result()
 	if err != nil || idle <= 0 || idle > 168*time.Hour {
-		t.Errorf("idle for %s (%v), want REFRESH_EXPIRE_HOURS", idle, err)
+		s.t.Errorf("idle for %s (%v), want REFRESH_EXPIRE_HOURS", idle, err)
 	}
-	end, err := server.HGet(t.Context(), key, "ax").Int64()
+	end, err := server.HGet(s.t.Context(), key, "ax").Int64()
 	if until := time.Until(time.UnixMilli(end)); err != nil || until <= 0 || until > 720*time.Hour+time.Minute {
-		t.Errorf("absolute end in %s (%v), want SESSION_EXPIRE_HOURS", until, err)
+		s.t.Errorf("absolute end in %s (%v), want SESSION_EXPIRE_HOURS", until, err)
 	}
 	// Close to the absolute end a refresh does not prolong it.
 	soon := time.Now().Add(time.Minute)
-	if err := server.HSet(t.Context(), key, "ax", soon.UnixMilli()).Err(); err != nil {
-		t.Fatal(err)
+	if err := server.HSet(s.t.Context(), key, "ax", soon.UnixMilli()).Err(); err != nil {
+		s.t.Fatal(err)
 	}
 	got := s.refresh(refresh)
-	left, err := server.PTTL(t.Context(), key).Result()
+	left, err := server.PTTL(s.t.Context(), key).Result()
 	if got.status != 200 || err != nil || left > time.Minute {
-		t.Errorf("%d, then %s left (%v)", got.status, left, err)
+		s.t.Errorf("%d, then %s left (%v)", got.status, left, err)
 	}
 	if in, _ := got.json()["expires_in"].(float64); in > 60 {
-		t.Errorf("an access token for %v s outlives its session", in)
+		s.t.Errorf("an access token for %v s outlives its session", in)
 	}
-	if err := server.HSet(t.Context(), key, "ax", time.Now().Add(-time.Second).UnixMilli()).Err(); err != nil {
-		t.Fatal(err)
+	if err := server.HSet(s.t.Context(), key, "ax", time.Now().Add(-time.Second).UnixMilli()).Err(); err != nil {
+		s.t.Fatal(err)
 	}
 	if got := s.refresh(got.text("refresh_token")); got.status != 400 || got.text("error") != "invalid_grant" {
-		t.Errorf("past the absolute end: %d %s", got.status, got.body)
+		s.t.Errorf("past the absolute end: %d %s", got.status, got.body)
 	}
 }
 
-func endedSession(t *testing.T, s *service) {
+func endedSession(s *service) {
 	access, refresh := s.login()
 	if got := s.bearer(http.MethodPost, "/logout", access); got.status != 200 {
-		t.Fatalf("%d %s", got.status, got.body)
+		s.t.Fatalf("%d %s", got.status, got.body)
 	}
 	if got := s.bearer(http.MethodGet, "/v1/me", access); got.status != 401 {
-		t.Errorf("access token: %d", got.status)
+		s.t.Errorf("access token: %d", got.status)
 	}
 	if got := s.refresh(refresh); got.status != 400 {
-		t.Errorf("refresh token: %d", got.status)
+		s.t.Errorf("refresh token: %d", got.status)
 	}
 	if s.active(access) || s.active(refresh) {
-		t.Error("active")
+		s.t.Error("active")
 	}
 }
 
-func onlyOwnGrants(t *testing.T, s *service) {
+func onlyOwnGrants(s *service) {
 	for grant, more := range map[string][]string{
 		"password":           {"username", s.env["DEMO_USER"], "password", s.env["DEMO_PASSWORD"]},
 		"refresh_token":      {"refresh_token", "x"},
@@ -138,13 +139,13 @@ func onlyOwnGrants(t *testing.T, s *service) {
 	} {
 		got := s.post("/token", s.env["DEMO_ADMIN_CLIENT_ID"], s.env["DEMO_ADMIN_CLIENT_SECRET"], append([]string{"grant_type", grant}, more...)...)
 		if got.status != 400 || got.text("error") != "unauthorized_client" && got.text("error") != "unsupported_grant_type" {
-			t.Errorf("%s: %d %s", grant, got.status, got.body)
+			s.t.Errorf("%s: %d %s", grant, got.status, got.body)
 		}
 	}
 }
 
 // replay plays a thief of a public client's refresh token.
-func replay(t *testing.T, s *service) {
+func replay(s *service) {
 	refresh := func(token string) reply {
 		return s.post("/token", "phone", "", "grant_type", "refresh_token", "refresh_token", token)
 	}
@@ -153,36 +154,36 @@ func replay(t *testing.T, s *service) {
 	second := refresh(stolen)
 	third := refresh(second.text("refresh_token"))
 	if second.status != 200 || third.status != 200 || second.text("refresh_token") == stolen {
-		t.Fatalf("%d %d", second.status, third.status)
+		s.t.Fatalf("%d %d", second.status, third.status)
 	}
 	if got := refresh(stolen); got.status != 400 || got.text("error") != "invalid_grant" {
-		t.Errorf("replayed: %d %s", got.status, got.body)
+		s.t.Errorf("replayed: %d %s", got.status, got.body)
 	}
 	if got := refresh(third.text("refresh_token")); got.status != 400 {
-		t.Errorf("the family lives: %d", got.status)
+		s.t.Errorf("the family lives: %d", got.status)
 	}
 	if got := s.bearer(http.MethodGet, "/v1/me", third.text("access_token")); got.status != 401 {
-		t.Errorf("its access token lives: %d", got.status)
+		s.t.Errorf("its access token lives: %d", got.status)
 	}
 }
 
-func clientAuthentication(t *testing.T, s *service) {
+func clientAuthentication(s *service) {
 	access, refresh := s.login()
 	for path, form := range map[string][]string{
 		"/token": {"grant_type", "refresh_token", "refresh_token", refresh}, "/revoke": {"token", access}, "/introspect": {"token", access},
 	} {
 		for name, secret := range map[string]string{"no secret": "", "a wrong one": "wrong"} {
 			if got := s.post(path, s.env["DEMO_CLIENT_ID"], secret, form...); got.status != 401 || got.text("error") != "invalid_client" {
-				t.Errorf("%s with %s: %d %s", path, name, got.status, got.body)
+				s.t.Errorf("%s with %s: %d %s", path, name, got.status, got.body)
 			}
 		}
 	}
 	if !s.active(access) {
-		t.Error("somebody who is not the client revoked its token")
+		s.t.Error("somebody who is not the client revoked its token")
 	}
 }
 
-func nothingInURLs(t *testing.T, s *service) {
+func nothingInURLs(s *service) {
 	access, _ := s.login()
 	form := map[string]string{"Content-Type": formType}
 	for path, body := range map[string]string{
@@ -190,15 +191,15 @@ func nothingInURLs(t *testing.T, s *service) {
 		"/revoke?token=" + access:                             "", "/introspect?token=" + access: "",
 	} {
 		if got := s.send(s.request(http.MethodPost, path, body, form)); got.status != 400 {
-			t.Errorf("%s: %d", strings.SplitN(path, "?", 2)[0], got.status)
+			s.t.Errorf("%s: %d", strings.SplitN(path, "?", 2)[0], got.status)
 		}
 	}
 	if got := s.send(s.request(http.MethodGet, "/v1/me?access_token="+access, "", nil)); got.status != 401 {
-		t.Errorf("a token in the query was taken: %d", got.status)
+		s.t.Errorf("a token in the query was taken: %d", got.status)
 	}
 }
 
-func nothingCached(t *testing.T, s *service) {
+func nothingCached(s *service) {
 	access, refresh := s.login()
 	for name, got := range map[string]reply{
 		"token":      s.refresh(refresh),
@@ -210,21 +211,21 @@ func nothingCached(t *testing.T, s *service) {
 		"refusal":    s.bearer(http.MethodGet, "/v1/me", access),
 	} {
 		if header := got.header.Get("Cache-Control"); !strings.Contains(header, "no-store") {
-			t.Errorf("%s: %d Cache-Control: %q", name, got.status, header)
+			s.t.Errorf("%s: %d Cache-Control: %q", name, got.status, header)
 		}
 	}
 }
 
-func narrowTokens(t *testing.T, s *service) {
+func narrowTokens(s *service) {
 	access, _ := s.login("scope", "resources:read")
-	claims, err := s.verifier.Verify(t.Context(), access)
+	claims, err := s.verifier.Verify(s.t.Context(), access)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if len(claims.Audience) != 1 || claims.Audience[0] != audience || claims.Scopes != "resources:read" {
-		t.Errorf("for %v with %q", claims.Audience, claims.Scopes)
+		s.t.Errorf("for %v with %q", claims.Audience, claims.Scopes)
 	}
 	if life := claims.Expires - claims.IssuedAt; life <= 0 || life > 600 {
-		t.Errorf("lives %d s", life)
+		s.t.Errorf("lives %d s", life)
 	}
 }
