@@ -45,19 +45,28 @@ func (g *Guard) OwnOnly() *Guard { return &Guard{g.verifier, g.epochs, nil} }
 // every scope.
 func (g *Guard) Require(scopes ...string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		a, err := g.begin(c)
-		if err == nil {
-			err = a.await(a)
+		if err := g.Check(c, scopes...); err != nil {
+			return err
 		}
-		if err == nil {
-			err = a.covers(scopes)
-		}
-		if err != nil {
-			return challenge(c, err, scopes)
-		}
-		c.SetUserContext(a)
 		return c.Next()
 	}
+}
+
+// Check is [Guard.Require] for a handler that knows which scopes are needed only
+// when it is called. After it, [From] gives the caller.
+func (g *Guard) Check(c *fiber.Ctx, scopes ...string) error {
+	a, err := g.begin(c)
+	if err == nil {
+		err = a.await(a)
+	}
+	if err == nil {
+		err = a.covers(scopes)
+	}
+	if err != nil {
+		return challenge(c, err, scopes)
+	}
+	c.SetUserContext(a)
+	return nil
 }
 
 // Deferred is [Guard.Require] for cached reads: the check is put on the

@@ -14,6 +14,7 @@ import (
 type endpoint struct {
 	route   string // template
 	encode  Encoder
+	noPages bool
 	seconds map[string]*durations // by method; never written after New
 }
 
@@ -28,7 +29,7 @@ func (s *Server) chain(e *endpoint, handlers []fiber.Handler) []fiber.Handler {
 	if s.behindProxy {
 		steps = append(steps, s.refusePlain)
 	}
-	if s.cors != nil {
+	if s.cors != nil && !e.noPages {
 		steps = append(steps, s.cors.handle)
 	}
 	return append(steps, handlers...)

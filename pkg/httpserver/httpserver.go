@@ -27,6 +27,9 @@ type Route struct {
 	Path     string // Fiber's template; also the route's name in logs and metrics
 	Handlers []fiber.Handler
 	Errors   Encoder // nil: problem documents
+	// NoPages is for what only other servers call: CORS answers nothing in the
+	// handlers' place there, a preflight request neither.
+	NoPages bool
 }
 
 // Encoder writes the body of a failed answer, whose status is set already.

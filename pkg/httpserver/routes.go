@@ -33,6 +33,7 @@ func (s *Server) mount(routes []Route) error {
 			methods = append(methods, fiber.MethodHead)
 		}
 		e := s.endpoint(route.Path, route.Errors, methods...)
+		e.noPages = route.NoPages
 		chain := s.chain(e, route.Handlers)
 		for _, method := range methods {
 			s.app.Add(method, route.Path, chain...)

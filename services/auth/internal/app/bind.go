@@ -16,6 +16,7 @@ import (
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/demo"
 	"tandem.example/services/auth/internal/keys"
+	"tandem.example/services/auth/internal/gateway"
 	"tandem.example/services/auth/internal/sessions"
 	"tandem.example/services/auth/internal/tokens"
 	"tandem.example/services/auth/internal/users"
@@ -45,6 +46,7 @@ var bind = fx.Options(
 	httpserver.ProvideRoutes(sessions.Routes),
 	httpserver.ProvideRoutes(users.Routes),
 	httpserver.ProvideRoutes(audit.Routes),
+	httpserver.ProvideRoutes(gateway.Routes),
 	httpserver.ProvideRoutes(api.Routes),
 
 	httpserver.ProvideCheck(func(r *bearer.Keyring) httpserver.Check {

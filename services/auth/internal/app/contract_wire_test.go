@@ -67,7 +67,7 @@ func TestWhatIsNotProperHTTPIsRefusedAsAProblem(t *testing.T) {
 		}
 		refused("X: "+strings.Repeat("x", 20<<10)+"\r\n\r\n", 431, "headers_too_large")
 		refused("Content-Length: x\r\n\r\n", 400, "malformed_request")
-		if r.Method == http.MethodPost {
+		if r.Method != http.MethodGet {
 			refused("Content-Type: "+formType+"\r\nContent-Length: 100\r\n\r\nx", 408, "request_timeout")
 			refused("Content-Length: 1000000\r\n\r\n", 413, "body_too_large")
 		}

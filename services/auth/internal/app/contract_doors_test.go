@@ -1,0 +1,138 @@
+package app_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"tandem.example/pkg/devstack"
+	"tandem.example/pkg/devstack/clerk"
+)
+
+// door is what a token opens.
+type door struct {
+	method, path, body string
+	admin              bool // for administrators
+	clerk              bool // also for Clerk's session tokens
+	lonely             bool // asks the database only about a Clerk session that it sees for the first time
+}
+
+var guarded = slices.Concat(
+	[]door{
+		{method: http.MethodGet, path: "/v1/me", clerk: true},
+		{method: http.MethodPost, path: "/logout"},
+		{method: http.MethodGet, path: "/v1/audit", admin: true},
+	},
+	verifyDoors(),
+)
+
+func verifyDoors() []door {
+	var doors []door
+	for _, method := range verifyMethods {
+		doors = append(doors, door{method: method, path: "/verify", clerk: true, lonely: true})
+	}
+	return doors
+}
+
+// keys are tokens that open every door.
+type keys struct {
+	user, admin string
+	visit       clerk.Token // to be seen for the first time
+}
+
+func (s *service) cut() *keys {
+	s.t.Helper()
+	k := keys{}
+	k.user, _ = s.login()
+	k.admin = s.administrator()
+	if s.stack.Clerk != nil {
+		k.visit = s.visit(clerk.Wish{ExpiresIn: new(3600)})
+	}
+	return &k
+}
+
+func (k *keys) to(d door) string {
+	switch {
+	case d.admin:
+		return k.admin
+	case d.lonely && k.visit.JWT != "":
+		return k.visit.JWT
+	default:
+		return k.user
+	}
+}
+
+func (s *service) open(d door, token string) reply {
+	s.t.Helper()
+	header := map[string]string{"Authorization": "Bearer " + token}
+	if d.body != "" {
+		header["Content-Type"] = "application/json"
+	}
+	return s.send(s.request(d.method, d.path, d.body, header))
+}
+
+func TestEachRefusalOfAToken(t *testing.T) {
+	t.Parallel()
+	s := start(t, devstack.Options{Clerk: true})
+	k := s.cut()
+	claims, err := s.verifier.Verify(t.Context(), k.user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := s.badTokens(claims)
+	visits := s.badVisits()
+	for _, d := range guarded {
+		for code, raw := range bad {
+			if got := s.open(d, raw); got.status != 401 || got.text("code") != code {
+				t.Errorf("%+v, %s: %d %s", d, code, got.status, got.body)
+			}
+		}
+		if got := s.send(s.request(d.method, d.path, d.body, nil)); got.status != 401 || got.text("code") != "token_missing" ||
+			got.header.Get("WWW-Authenticate") != `Bearer realm="tandem"` {
+			t.Errorf("%+v without a token: %d %s", d, got.status, got.body)
+		}
+		for code, raw := range visits {
+			got := s.open(d, raw)
+			if d.clerk && got.text("code") != code || got.status != 401 {
+				t.Errorf("%+v, %s: %d %s", d, code, got.status, got.body)
+			}
+		}
+		if d.admin {
+			if got := s.open(d, k.user); got.status != 403 || got.text("code") != "insufficient_scope" {
+				t.Errorf("%+v for a user: %d %s", d, got.status, got.body)
+			}
+		}
+	}
+}
+
+// Redis is gone: nobody is let in, and nobody is told that a token has ended.
+func TestEachDoorWithoutRedis(t *testing.T) {
+	t.Parallel()
+	s := start(t, devstack.Options{OwnRedis: true, Clerk: true})
+	k := s.cut()
+	if err := s.stack.Kill("redis"); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range guarded {
+		if got := s.open(d, k.to(d)); got.status != 503 || got.header.Get("Retry-After") == "" || got.header.Get("WWW-Authenticate") != "" {
+			t.Errorf("%+v: %d %s", d, got.status, got.body)
+		}
+	}
+}
+
+// Clerk cannot be asked about a session that is seen for the first time.
+func TestEachDoorWithoutClerk(t *testing.T) {
+	t.Parallel()
+	s := start(t, devstack.Options{Clerk: true})
+	k := s.cut()
+	s.stack.Clerk.Break(clerk.BadGateway())
+	for _, d := range guarded {
+		if !d.clerk {
+			continue
+		}
+		d.lonely = true
+		if got := s.open(d, k.to(d)); got.status != 503 || got.text("code") != "clerk_unavailable" || got.header.Get("Retry-After") == "" {
+			t.Errorf("%+v: %d %s", d, got.status, got.body)
+		}
+	}
+}
