@@ -12,6 +12,7 @@ import (
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/httpserver"
 	"tandem.example/pkg/natsfx"
+	"tandem.example/pkg/ratelimit"
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
@@ -35,13 +36,14 @@ func Program(version string) daemon.Program {
 func New(cfg Config, version string) fx.Option {
 	cfg.Database.Application = name
 	return fx.Options(
-		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Sessions, cfg.Clerk, cfg.Audit),
+		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Sessions, cfg.Clerk, cfg.Audit, cfg.Requests, cfg.Logins),
 		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}, natsfx.Name(name)),
 		telemetry.Module, fx.WithLogger(telemetry.FxLogger),
 		crdb.Module,
 		epoch.Module,
 		natsfx.Module,
 		bearer.Module,
+		ratelimit.Module,
 		clerksession.Module,
 		audit.Module,
 		users.Module,

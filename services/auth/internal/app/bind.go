@@ -11,6 +11,7 @@ import (
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/httpserver"
 	"tandem.example/pkg/natsfx"
+	"tandem.example/pkg/ratelimit"
 	"tandem.example/services/auth/api"
 	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
@@ -28,6 +29,9 @@ var bind = fx.Options(
 	// been done again in it.
 	fx.Provide(func(t *bearer.Tombstones) epoch.Recovery { return t.Replay }),
 
+	// Wrong passwords are counted in Redis.
+	fx.Provide(func(l *ratelimit.Limiter) users.Limiter { return l }),
+
 	// Sessions live in Redis and end in the database.
 	fx.Provide(
 		func(k *epoch.Keeper) sessions.Epochs { return k },
@@ -37,7 +41,7 @@ var bind = fx.Options(
 	// Tokens are issued to users and to visitors of Clerk, for sessions.
 	fx.Provide(
 		func(s *sessions.Store) (tokens.Store, tokens.Ledger) { return s, s },
-		func(d *users.Directory) tokens.Accounts { return accounts{d} },
+		func(a *users.Authenticator) tokens.Accounts { return accounts{a} },
 		visitorsOf,
 	),
 
@@ -83,12 +87,12 @@ func seeding(cfg demo.Config) fx.Option {
 	)
 }
 
-// accounts shows the directory to the issuer.
-type accounts struct{ directory *users.Directory }
+// accounts shows the users to the issuer.
+type accounts struct{ users *users.Authenticator }
 
 // Login implements [tokens.Accounts].
 func (a accounts) Login(ctx context.Context, name, password string) (tokens.Account, error) {
-	u, err := a.directory.Login(ctx, name, password)
+	u, err := a.users.Login(ctx, name, password)
 	return tokens.Account{Subject: u.ID, Generation: u.Generation, Roles: u.Roles}, err
 }
 

@@ -12,6 +12,8 @@ import (
 	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/demo"
 	"tandem.example/services/auth/internal/sessions"
+	"tandem.example/services/auth/internal/tokens"
+	"tandem.example/services/auth/internal/users"
 )
 
 // Config is the whole environment of the service.
@@ -27,6 +29,8 @@ type Config struct {
 	Sessions  sessions.Config
 	Clerk     clerksession.Config
 	Audit     audit.Config
+	Requests  tokens.Limits
+	Logins    users.Limits
 	Demo      demo.Config
 }
 

@@ -130,7 +130,7 @@ func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
 	program := fx.New(app.New(cfg, "test"), fx.NopLogger,
 		fx.Decorate(func() *zap.Logger { return zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)) }),
 		fx.Invoke(fx.Annotate(func(r []httpserver.Route) { s.routes = r }, fx.ParamTags(`group:"routes"`))),
-		fx.Populate(&server, &s.keeper, &s.verifier, &ring, &s.db))
+		fx.Populate(&server, &s.keeper, &s.verifier, &ring, &s.db, &s.users))
 	if err := program.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,6 @@ func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
 	})
 	s.keys = ring.Secrets
 	s.clients = clients.NewRegistry(clients.NewPostgres(s.db))
-	s.users = users.NewDirectory(users.NewPostgres(s.db), users.NewHasher())
 	pem, err := os.ReadFile(stack.CAFile)
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +229,12 @@ const formType = "application/x-www-form-urlencoded"
 // post sends a form as a client, with its secret in the form.
 func (s *service) post(path, client, secret string, pairs ...string) reply {
 	s.t.Helper()
+	return s.send(s.form(path, client, secret, pairs...))
+}
+
+// form is the request that post sends.
+func (s *service) form(path, client, secret string, pairs ...string) *http.Request {
+	s.t.Helper()
 	f := url.Values{}
 	if client != "" {
 		f.Set("client_id", client)
@@ -240,7 +245,7 @@ func (s *service) post(path, client, secret string, pairs ...string) reply {
 	for i := 0; i < len(pairs); i += 2 {
 		f.Set(pairs[i], pairs[i+1])
 	}
-	return s.send(s.request(http.MethodPost, path, f.Encode(), map[string]string{"Content-Type": formType}))
+	return s.request(http.MethodPost, path, f.Encode(), map[string]string{"Content-Type": formType})
 }
 
 // demo posts as the demo client.

@@ -10,21 +10,21 @@ import (
 )
 
 type handlers struct {
-	issuer  *Issuer
-	desk    *Desk
-	clients *clients.Registry
-	count   *prometheus.CounterVec
+	issuer *Issuer
+	desk   *Desk
+	gate   *Gate
+	count  *prometheus.CounterVec
 }
 
 // Routes are the capability's HTTP face.
-func Routes(cfg bearer.Config, issuer *Issuer, desk *Desk, registry *clients.Registry, reg prometheus.Registerer) ([]httpserver.Route, error) {
+func Routes(cfg bearer.Config, issuer *Issuer, desk *Desk, gate *Gate, reg prometheus.Registerer) ([]httpserver.Route, error) {
 	document, err := describe(cfg, clients.Vocabulary(issuer.roles), issuer.visitors != nil)
 	if err != nil {
 		return nil, err
 	}
-	h := handlers{issuer, desk, registry, newCounter(reg)}
+	h := handlers{issuer, desk, gate, newCounter(reg)}
 	post := func(path string, serve fiber.Handler) httpserver.Route {
-		return httpserver.Route{Method: fiber.MethodPost, Path: path, Handlers: []fiber.Handler{serve}, Errors: encodeError}
+		return httpserver.Route{Method: fiber.MethodPost, Path: path, Handlers: gate.serve(path == "/token", serve), Errors: encodeError}
 	}
 	return []httpserver.Route{
 		post("/token", h.token),
@@ -45,7 +45,7 @@ func (h handlers) begin(c *fiber.Ctx) (clients.Client, Form, error) {
 }
 
 func (h handlers) authenticate(c *fiber.Ctx, said credentials) (clients.Client, error) {
-	client, err := h.clients.Authenticate(c.UserContext(), said.id, said.secret)
+	client, err := h.gate.Authenticate(c.UserContext(), said.id, said.secret)
 	return client, challenge(c, err)
 }
 

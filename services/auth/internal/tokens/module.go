@@ -2,5 +2,5 @@ package tokens
 
 import "go.uber.org/fx"
 
-// Module provides *Issuer and *Desk.
-var Module = fx.Module("tokens", fx.Provide(NewIssuer, NewDesk))
+// Module provides *Issuer, *Desk and *Gate.
+var Module = fx.Module("tokens", fx.Provide(NewIssuer, NewDesk, NewGate))

@@ -1,9 +1,19 @@
 package users
 
-import "go.uber.org/fx"
-
-// Module provides *Directory over the database.
-var Module = fx.Module("users",
-	fx.Provide(NewDirectory),
-	fx.Provide(NewHasher, fx.Annotate(NewPostgres, fx.As(new(Store))), fx.Private),
+import (
+	"go.uber.org/fx"
+	"go.uber.org/zap"
 )
+
+// Module provides *Authenticator and *Directory over the database.
+var Module = fx.Module("users",
+	fx.Provide(NewDirectory, provideAuthenticator),
+	fx.Provide(
+		NewHasher, NewCounter, fx.Annotate(NewPostgres, fx.As(new(Credentials)), fx.As(new(Store))),
+		fx.Private,
+	),
+)
+
+func provideAuthenticator(store Credentials, hasher *Hasher, counter *Counter, log *zap.Logger) *Authenticator {
+	return NewAuthenticator(store, hasher, counter, log)
+}

@@ -22,10 +22,23 @@ const find = `SELECT id, login, roles, disabled,
 	coalesce((SELECT generation FROM cutoffs WHERE kind = 'subject' AND cutoffs.id = users.id::TEXT), 0),
 	created_at, password FROM users WHERE `
 
-// ByLogin implements [Store].
+// ByLogin implements [Credentials].
 func (p *Postgres) ByLogin(ctx context.Context, login string) (User, string, error) {
 	const query = find + `login = $1`
 	return p.find(ctx, query, login)
+}
+
+// Renew implements [Credentials].
+func (p *Postgres) Renew(ctx context.Context, id, old, renewed string) error {
+	const update = `UPDATE users SET password = $3 WHERE id = $1 AND password = $2`
+	err := crdb.Idempotent(ctx, func(ctx context.Context) error {
+		_, err := p.db.Pool().Exec(ctx, update, id, old, renewed)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("renew password hash: %w", err)
+	}
+	return nil
 }
 
 // ByID implements [Store].

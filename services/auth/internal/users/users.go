@@ -36,10 +36,17 @@ type User struct {
 	Created    time.Time
 }
 
-// Store keeps the users.
-type Store interface {
+// Credentials are the users with the hashes of their passwords.
+type Credentials interface {
 	// ByLogin returns ErrUnknown when there is no such user.
 	ByLogin(ctx context.Context, login string) (User, string, error)
+	// Renew replaces a hash by another one of the same password, unless it has
+	// been replaced already.
+	Renew(ctx context.Context, id, old, renewed string) error
+}
+
+// Store keeps the users.
+type Store interface {
 	// ByID returns ErrUnknown when there is no such user.
 	ByID(ctx context.Context, id string) (User, error)
 	// Put creates a user or gives the one with this login another password,
@@ -47,7 +54,7 @@ type Store interface {
 	Put(ctx context.Context, u User, password string) error
 }
 
-// Directory signs users in.
+// Directory is who the users are.
 type Directory struct {
 	store  Store
 	hasher *Hasher
@@ -55,30 +62,6 @@ type Directory struct {
 
 // NewDirectory makes a directory.
 func NewDirectory(store Store, hasher *Hasher) *Directory { return &Directory{store, hasher} }
-
-// Login returns the user whom login and password prove. The user was read before
-// the password was checked, its generation too. It returns [ErrCredentials],
-// [ErrBusy] or a 503.
-func (d *Directory) Login(ctx context.Context, login, password string) (User, error) {
-	name, err := ParseLogin(login)
-	if err != nil || !passwordFits(password) {
-		return User{}, ErrCredentials // no name and no password that anybody has
-	}
-	user, stored, err := d.store.ByLogin(ctx, name)
-	if errors.Is(err, ErrUnknown) {
-		stored = d.hasher.dummy
-	} else if err != nil {
-		return User{}, err
-	}
-	right, err := d.hasher.Check(ctx, stored, password)
-	if err != nil {
-		return User{}, err
-	}
-	if !right || user.ID == "" || user.Disabled {
-		return User{}, ErrCredentials
-	}
-	return user, nil
-}
 
 // Find returns a user. It returns [ErrUnknown] or a 503.
 func (d *Directory) Find(ctx context.Context, id string) (User, error) {
