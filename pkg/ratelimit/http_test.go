@@ -37,7 +37,7 @@ func TestAnswersTellWhereTheLimitStands(t *testing.T) {
 		{429, `"requests";q=3;w=86400, "failures";q=1;w=86400`, `"requests";r=0;t=T, "failures";r=0;t=T`},
 		{429, `"requests";q=3;w=86400`, `"requests";r=0;t=T`},
 	} {
-		got, err := app.Test(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), 20_000)
+		got, err := app.Test(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), 120_000)
 		if err != nil {
 			t.Fatal(err)
 		}

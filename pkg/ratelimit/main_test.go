@@ -32,7 +32,7 @@ func newWorld(t *testing.T, o devstack.Options) world {
 	if err := crdb.Migrate(t.Context(), url, zaptest.NewLogger(t), epoch.Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
+	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 2 * time.Minute}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
