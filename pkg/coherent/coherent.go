@@ -12,6 +12,9 @@
 // A list is stored under the generation of its scope, and every write of an item
 // marks the scopes of the lists that it may change; see [List].
 //
+// Readers of one process that miss the same thing at the same time share a way
+// to the database, and none of them one that was begun before it came.
+//
 // The cost: a hit is one GET, of a list one MGET; a miss is that, a lease, a
 // database read and a fill; a write waits for one round trip more than without a
 // cache, whatever it marks.
@@ -66,6 +69,7 @@ type Config struct {
 type Cache struct {
 	cfg       Config
 	metrics   metrics
+	flights   [kinds]*flights
 	resolving sync.Map       // token and cell of each marker that is being resolved
 	behind    sync.WaitGroup // unmarking and resolving that nobody waits for
 	slots     chan struct{}
@@ -76,7 +80,10 @@ func New(cfg Config) *Cache {
 	if cfg.Admit == nil {
 		cfg.Admit = func(context.Context) error { return nil }
 	}
-	return &Cache{cfg: cfg, metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, behindOpen)}
+	return &Cache{
+		cfg: cfg, metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, behindOpen),
+		flights: [kinds]*flights{newFlights(), newFlights()},
+	}
 }
 
 // Stop waits until nothing runs behind an answer any more. What is cut short is

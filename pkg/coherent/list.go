@@ -37,20 +37,24 @@ func newGeneration() string { return rand.Text() }
 // else.
 func (c *Cache) ReadList(ctx context.Context, list List, load Load) (Entry, Source, error) {
 	trip := c.trip(ctx)
-	var found look
-	var got error
+	miss := load.as(BypassNoRedis)
 	if trip != nil {
-		if found, got = lookUp(ctx, trip, list); found.hit {
+		found, err := lookUp(ctx, trip, list)
+		if found.hit {
 			return found.entry, c.count(lists, Hit), nil
 		}
+		if err == nil {
+			e, before := trip.Epoch(), found.generation
+			miss = func(ctx context.Context, late bool) (Entry, Source, error) {
+				found := look{generation: before}
+				if late { // somebody may have stored it since
+					found, _ = lookUp(ctx, e.Trip(), list) // what fails here fails at LEASE, too
+				}
+				return c.missList(ctx, e, list, found, load)
+			}
+		}
 	}
-	if err := c.cfg.Admit(ctx); err != nil {
-		return Entry{}, 0, err
-	}
-	if trip == nil || got != nil {
-		return c.bypass(ctx, lists, BypassNoRedis, load)
-	}
-	return c.missList(ctx, trip.Epoch(), list, found.generation, load)
+	return c.onward(ctx, lists, string(list.Scope)+"?"+list.Query, miss)
 }
 
 // look is what one MGET told of a list.
@@ -76,11 +80,15 @@ func lookUp(ctx context.Context, trip *epoch.Trip, list List) (look, error) {
 
 // missList reads the database under a generation that is older than the read:
 // one that began later would vouch for what it has not seen.
-func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, generation string, load Load) (Entry, Source, error) {
+func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, found look, load Load) (Entry, Source, error) {
+	if found.hit {
+		return found.entry, Hit, nil
+	}
+	generation := found.generation
 	if generation == "" {
 		g, err := lease(ctx, e, list.Scope, newGeneration(), lifetime())
 		if why, stop := c.hindrance(ctx, e, list.Scope, g, err); stop {
-			return c.bypass(ctx, lists, why, load)
+			return load.as(why)(ctx, false)
 		}
 		generation = g.token + g.other // ours, or that of a reader who came first
 	}
@@ -89,5 +97,5 @@ func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, generat
 		return Entry{}, 0, err
 	}
 	filled, err := fillList(ctx, e, list, generation, entry.Body)
-	return entry, c.count(lists, c.filled(filled, err)), nil
+	return entry, c.filled(filled, err), nil
 }

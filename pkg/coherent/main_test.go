@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
 	"tandem.example/pkg/crdb"
@@ -59,8 +60,15 @@ type process struct {
 func (w *world) process() *process {
 	w.t.Helper()
 	cfg := redisfx.Config{URL: env.Secret(w.stack.RedisURL), UseTLS: true, CAFile: w.stack.CAFile, PoolSize: 16}
+	options := func() (*redis.Options, error) {
+		opts, err := cfg.Options()
+		if err == nil { // a herd queues for its connections
+			opts.PoolTimeout, opts.ReadTimeout = 20*time.Second, 20*time.Second
+		}
+		return opts, err
+	}
 	k := epoch.New(epoch.Config{
-		Region: "here", Store: epoch.NewPostgres(w.db), Options: cfg.Options,
+		Region: "here", Store: epoch.NewPostgres(w.db), Options: options,
 		Recover: func(context.Context, *epoch.Epoch) error { return nil }, Log: zap.NewNop(),
 	})
 	k.Start()

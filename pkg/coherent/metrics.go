@@ -16,6 +16,8 @@ func (k kind) String() string { return [kinds]string{"item", "list"}[k] }
 // metrics are bound once: the hit path adds to a counter and nothing more.
 type metrics struct {
 	reads    [kinds][sources]prometheus.Counter
+	flights  prometheus.Counter
+	joins    prometheus.Counter
 	resolves *prometheus.CounterVec
 }
 
@@ -23,16 +25,24 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	reads := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cache_reads_total", Help: "Reads through the cache by kind (item, list), outcome (hit, miss, bypass) and its cause.",
 	}, []string{"kind", "outcome", "cause"})
-	m := metrics{resolves: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cache_resolves_total", Help: "Write markers settled by asking the database, by outcome.",
-	}, []string{"outcome"})}
+	m := metrics{
+		flights: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cache_flights_total", Help: "Ways to the database that readers of one key shared, or could have.",
+		}),
+		joins: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cache_flight_joins_total", Help: "Readers that joined another reader's way to the database.",
+		}),
+		resolves: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cache_resolves_total", Help: "Write markers settled by asking the database, by outcome.",
+		}, []string{"outcome"}),
+	}
 	for k := range kinds {
 		for s := Hit; s < sources; s++ {
 			m.reads[k][s] = reads.WithLabelValues(k.String(), s.Outcome(), s.Cause())
 		}
 	}
 	if reg != nil {
-		reg.MustRegister(reads, m.resolves)
+		reg.MustRegister(reads, m.flights, m.joins, m.resolves)
 	}
 	return m
 }

@@ -3,7 +3,6 @@ package coherent
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
@@ -11,7 +10,8 @@ import (
 )
 
 // Load reads the current version from the database: one statement, sent when
-// Load is called and not before.
+// Load is called and not before. Its context is that of the reader who came
+// first, with a deadline of its own.
 type Load func(context.Context) (Entry, error)
 
 // Read returns the cell's value from Redis, or else from the database. It
@@ -19,33 +19,20 @@ type Load func(context.Context) (Entry, error)
 // database still answers.
 func (c *Cache) Read(ctx context.Context, cell Cell, load Load) (Entry, Source, error) {
 	trip := c.trip(ctx)
-	var got error
+	var failed error
 	if trip != nil {
 		entry, hit, err := get(ctx, trip, cell)
 		if hit {
 			return entry, c.count(items, Hit), nil
 		}
-		got = err
+		failed = err
 	}
-	if err := c.cfg.Admit(ctx); err != nil {
-		return Entry{}, 0, err
+	miss := load.as(BypassNoRedis)
+	if trip != nil && failed == nil {
+		e := trip.Epoch()
+		miss = func(ctx context.Context, _ bool) (Entry, Source, error) { return c.miss(ctx, e, cell, load) }
 	}
-	if trip == nil || got != nil {
-		return c.bypass(ctx, items, BypassNoRedis, load)
-	}
-	return c.miss(ctx, trip.Epoch(), cell, load)
-}
-
-// trip is the request's, or one of the read's own. It is nil while there is no
-// Redis to go to.
-func (c *Cache) trip(ctx context.Context) *epoch.Trip {
-	if trip := epoch.TripFrom(ctx); trip != nil {
-		return trip
-	}
-	if e, err := c.cfg.Epochs.Current(); err == nil {
-		return e.Trip()
-	}
-	return nil
+	return c.onward(ctx, items, string(cell), miss)
 }
 
 // Fresh reads the database whatever the cache holds of an item, for a reader
@@ -63,7 +50,35 @@ func (c *Cache) fresh(ctx context.Context, of kind, load Load) (Entry, Source, e
 	if err := c.cfg.Admit(ctx); err != nil {
 		return Entry{}, 0, err
 	}
-	return c.bypass(ctx, of, BypassAsked, load)
+	entry, err := load(ctx)
+	if err != nil {
+		return Entry{}, 0, err
+	}
+	return entry, c.count(of, BypassAsked), nil
+}
+
+// trip is the request's, or one of the read's own. It is nil while there is no
+// Redis to go to.
+func (c *Cache) trip(ctx context.Context) *epoch.Trip {
+	if trip := epoch.TripFrom(ctx); trip != nil {
+		return trip
+	}
+	if e, err := c.cfg.Epochs.Current(); err == nil {
+		return e.Trip()
+	}
+	return nil
+}
+
+// onward is what follows a first round trip that brought no hit.
+func (c *Cache) onward(ctx context.Context, of kind, key string, miss forward) (Entry, Source, error) {
+	if err := c.cfg.Admit(ctx); err != nil {
+		return Entry{}, 0, err
+	}
+	entry, source, err := c.fly(ctx, of, key, miss)
+	if err != nil {
+		return Entry{}, 0, err
+	}
+	return entry, c.count(of, source), nil
 }
 
 // get is the hit path: one GET, in the same round trip as whatever else the
@@ -82,20 +97,20 @@ func get(ctx context.Context, trip *epoch.Trip, cell Cell) (Entry, bool, error) 
 func (c *Cache) miss(ctx context.Context, e *epoch.Epoch, cell Cell, load Load) (Entry, Source, error) {
 	g, err := lease(ctx, e, cell, newLease(), leaseLife.Milliseconds())
 	if g.hit && e.Held() == nil {
-		return g.entry, c.count(items, Hit), nil
+		return g.entry, Hit, nil
 	}
 	if why, stop := c.hindrance(ctx, e, cell, g, err); stop {
-		return c.bypass(ctx, items, why, load)
+		return load.as(why)(ctx, false)
 	}
 	if g.token == "" {
-		return c.bypass(ctx, items, MissLeased, load)
+		return load.as(MissLeased)(ctx, false)
 	}
 	entry, err := load(ctx) // after the lease, so a write since then voids it
 	if err != nil {
 		return Entry{}, 0, err
 	}
 	filled, err := fill(ctx, e, cell, g.token, entry)
-	return entry, c.count(items, c.filled(filled, err)), nil
+	return entry, c.filled(filled, err), nil
 }
 
 // hindrance tells why nothing can be filled after this answer to LEASE. A marker
@@ -120,42 +135,10 @@ func (c *Cache) filled(stored bool, err error) Source {
 	return Miss
 }
 
-func (c *Cache) bypass(ctx context.Context, of kind, why Source, load Load) (Entry, Source, error) {
-	entry, err := load(ctx)
-	if err != nil {
-		return Entry{}, 0, err
-	}
-	return entry, c.count(of, why), nil
-}
-
-// resolveBehind settles an overdue marker, once at a time. The read that met it
-// does not wait, and leaves it to a later one if there is no room.
-func (c *Cache) resolveBehind(ctx context.Context, e *epoch.Epoch, cell Cell, token string) {
-	id, err := uuid.Parse(token)
-	if err != nil {
-		c.cfg.Log.Error("marker with a malformed token", zap.String("cell", string(cell)))
-		return
-	}
-	marker := token + string(cell)
-	if _, busy := c.resolving.LoadOrStore(marker, struct{}{}); busy {
-		return
-	}
-	begun := c.goBehind(ctx, resolveFor, func(ctx context.Context) {
-		defer c.resolving.Delete(marker)
-		c.resolve(ctx, e, cell, id)
-	})
-	if !begun {
-		c.resolving.Delete(marker)
-	}
-}
-
-func (c *Cache) resolve(ctx context.Context, e *epoch.Epoch, cell Cell, id uuid.UUID) {
-	outcome, err := c.cfg.Arbiter.Decide(ctx, id)
-	if err == nil {
-		err = unmark(ctx, e, []Cell{cell}, id.String(), "", Entry{Version: outcome.Version})
-	}
-	c.metrics.resolved(outcome, err)
-	if err != nil {
-		c.cfg.Log.Warn("marker not resolved", zap.Stringer("operation", id), zap.Error(err))
+// as is a forward that reads the database and fills nothing.
+func (load Load) as(why Source) forward {
+	return func(ctx context.Context, _ bool) (Entry, Source, error) {
+		entry, err := load(ctx)
+		return entry, why, err
 	}
 }

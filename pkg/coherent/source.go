@@ -10,6 +10,7 @@ const (
 	Miss                 // the database, and the cell was filled
 	MissUnfilled         // the database; a write overtook the fill, or it failed
 	MissLeased           // the database, since another reader fills the cell
+	MissJoined           // the database, read once for this reader and others
 	BypassMarked         // the database, since a write is under way
 	BypassAsked          // the database, since the reader asked for it
 	BypassNoRedis        // the database, since Redis did not answer
@@ -38,6 +39,8 @@ func (s Source) Cause() string {
 		return "unfilled"
 	case MissLeased:
 		return "leased"
+	case MissJoined:
+		return "joined"
 	case BypassMarked:
 		return "marked"
 	case BypassAsked:
@@ -50,11 +53,25 @@ func (s Source) Cause() string {
 // Status is the member of the Cache-Status header (RFC 9211) for a cache of
 // that name.
 func (s Source) Status(cache string) string {
-	if s == Hit {
-		return cache + "; hit"
+	status := cache + "; hit"
+	if s != Hit {
+		status = cache + "; fwd=" + s.Outcome()
 	}
-	if s == Miss {
-		return cache + "; fwd=miss; stored"
+	switch cause := s.Cause(); {
+	case s == Miss:
+		return status + "; stored"
+	case s == MissJoined:
+		return status + "; collapsed"
+	case cause != "":
+		return status + "; detail=" + cause
 	}
-	return cache + "; fwd=" + s.Outcome() + "; detail=" + s.Cause()
+	return status
+}
+
+// joined is what it is for a reader that shared the read of another.
+func (s Source) joined() Source {
+	if s.Outcome() == "miss" {
+		return MissJoined
+	}
+	return s
 }
