@@ -66,7 +66,7 @@ var (
 // Active confirms at Clerk that the session has not ended and is the user's. It
 // returns [ErrEnded] or [ErrUnavailable].
 func (b *Backend) Active(ctx context.Context, sessionID, userID string) error {
-	if !identifier(sessionID, "sess_") || !identifier(userID, "user_") {
+	if !IsSession(sessionID) || !IsUser(userID) {
 		return ErrEnded
 	}
 	got, err := b.asking.do(ctx, sessionID, func(ctx context.Context) (*clerk.Session, error) {

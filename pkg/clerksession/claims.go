@@ -48,7 +48,7 @@ func (c *claims) judge(cfg *Config) (Session, error) {
 	switch {
 	case c.Issuer != cfg.Issuer:
 		return Session{}, bearer.ErrIssuer
-	case c.Expiry == nil, !identifier(c.Subject, "user_"), !identifier(c.Session, "sess_"):
+	case c.Expiry == nil, !IsUser(c.Subject), !IsSession(c.Session):
 		return Session{}, bearer.ErrClaims
 	case c.Status != "" && c.Status != "active":
 		return Session{}, ErrPending

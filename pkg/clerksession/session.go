@@ -39,6 +39,12 @@ func (s Session) roles() []string {
 	return []string{s.OrgRole}
 }
 
+// IsSession tells whether s has the form of a session's id.
+func IsSession(s string) bool { return identifier(s, "sess_") }
+
+// IsUser tells whether s has the form of a user's id.
+func IsUser(s string) bool { return identifier(s, "user_") }
+
 // identifier accepts Clerk's ids and nothing that would change the meaning of a
 // URL or a key.
 func identifier(s, prefix string) bool {

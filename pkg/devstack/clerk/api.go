@@ -17,6 +17,7 @@ func (s *Server) routes() http.Handler {
 		"GET /v1/sessions/{id}":         s.getSession,
 		"POST /v1/sessions/{id}/revoke": s.revokeSession,
 		"GET /v1/users/{id}":            s.getUser,
+		"DELETE /v1/users/{id}":         s.deleteUser,
 	} {
 		mux.Handle(route, s.counted(route, s.breakable(s.authenticated(handle))))
 	}
@@ -34,11 +35,15 @@ func (s *Server) routes() http.Handler {
 
 func (s *Server) counted(route string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		s.calls[route]++
-		s.mu.Unlock()
+		s.count(route)
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (s *Server) count(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[what]++
 }
 
 func (s *Server) authenticated(next http.Handler) http.Handler {
@@ -72,7 +77,7 @@ func (s *Server) getSession(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) revokeSession(w http.ResponseWriter, r *http.Request) {
-	held, ok := s.setStatus(r.PathValue("id"), "revoked")
+	held, ok := s.setStatus(r.PathValue("id"), statusRevoked)
 	if !ok {
 		notFound(w)
 		return
@@ -96,6 +101,15 @@ func (s *Server) getUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, publicUser(id, banned, created))
+}
+
+func (s *Server) deleteUser(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !s.DeleteUser(id) {
+		notFound(w)
+		return
+	}
+	answer(w, http.StatusOK, deletedUser{"user", id, true})
 }
 
 // answer writes JSON. A peer that has left is no concern of a stand-in.

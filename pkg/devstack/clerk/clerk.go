@@ -39,6 +39,11 @@ type Server struct {
 	calls    map[string]int  // by route
 	fault    Fault
 	mended   chan struct{} // closed when fault ends
+	hook     *endpoint     // nil: nobody wants events
+
+	ending     context.Context //nolint:containedctx // the server's life, for its deliveries
+	end        context.CancelFunc
+	deliveries sync.WaitGroup
 }
 
 // Start listens on a free port of the loopback and serves until Close.
@@ -54,6 +59,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if s.signing, err = newKey(o.Key); err != nil {
 		return nil, err
 	}
+	s.ending, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -83,16 +89,26 @@ func (s *Server) SecretKey() string { return s.opts.SecretKey }
 func (s *Server) AuthorizedParty() string { return s.opts.AuthorizedParty }
 
 // Calls counts the requests to a route, such as "GET /v1/jwks" or
-// "GET /v1/sessions/{id}", answered or not.
+// "GET /v1/sessions/{id}", answered or not, and as "webhook" the tries to deliver
+// an event.
 func (s *Server) Calls(route string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[route]
 }
 
-// Close ends the stand-in and every connection. It may be repeated.
+// Close ends the stand-in, every connection and what is not delivered yet. It
+// may be repeated.
 func (s *Server) Close() {
 	s.Mend()
+	s.mu.Lock()
+	s.end()
+	hook := s.hook
+	s.mu.Unlock()
+	s.deliveries.Wait()
+	if hook != nil {
+		hook.client.CloseIdleConnections()
+	}
 	_ = s.http.Close() // connections that do not close are the peer's
 	<-s.done
 }

@@ -47,7 +47,7 @@ func decodeWish(body io.Reader) (Wish, error) {
 }
 
 func (s *Server) devEndSession(w http.ResponseWriter, r *http.Request) {
-	held, ok := s.setStatus(r.PathValue("id"), "ended")
+	held, ok := s.setStatus(r.PathValue("id"), statusEnded)
 	if !ok {
 		notFound(w)
 		return

@@ -11,6 +11,10 @@ const (
 	tokenLife   = 60 * time.Second
 	clockLeeway = 10 * time.Second // Clerk sets nbf that much before iat
 	sessionLife = 7 * 24 * time.Hour
+
+	statusActive  = "active"
+	statusEnded   = "ended"
+	statusRevoked = "revoked"
 )
 
 var (
@@ -87,7 +91,7 @@ func (s *Server) session(w Wish, now time.Time) (session, error) {
 	if w.UserID == "" {
 		w.UserID = newID("user")
 	}
-	made := &session{id: newID("sess"), client: newID("client"), user: w.UserID, status: "active", created: now, updated: now}
+	made := &session{id: newID("sess"), client: newID("client"), user: w.UserID, status: statusActive, created: now, updated: now}
 	s.sessions[made.id] = made
 	return *made, nil
 }
@@ -122,8 +126,25 @@ func (s *Server) claims(w Wish, held session, now time.Time) map[string]any {
 
 // EndSession is what signing out does at Clerk; false if there is no such session.
 func (s *Server) EndSession(id string) bool {
-	_, ok := s.setStatus(id, "ended")
+	_, ok := s.setStatus(id, statusEnded)
 	return ok
+}
+
+// DeleteUser forgets a user with all sessions; false if there is none.
+func (s *Server) DeleteUser(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := false
+	for _, held := range s.sessions {
+		if held.user == id {
+			known = true
+			delete(s.sessions, held.id)
+		}
+	}
+	if known {
+		s.announce("user.deleted", deletedUser{"user", id, true})
+	}
+	return known
 }
 
 // Ban marks a user as banned, which ends its sessions.
@@ -133,7 +154,7 @@ func (s *Server) Ban(user string) {
 	s.banned[user] = true
 	for _, held := range s.sessions {
 		if held.user == user {
-			held.status, held.updated = "ended", time.Now()
+			s.finish(held, statusRevoked)
 		}
 	}
 }
@@ -145,8 +166,15 @@ func (s *Server) setStatus(id, status string) (session, bool) {
 	if !ok {
 		return session{}, false
 	}
-	if held.status == "active" {
-		held.status, held.updated = status, time.Now()
-	}
+	s.finish(held, status)
 	return *held, true
+}
+
+// finish ends a session and says so, once. The caller holds s.mu.
+func (s *Server) finish(held *session, status string) {
+	if held.status != statusActive {
+		return
+	}
+	held.status, held.updated = status, time.Now()
+	s.announce("session."+status, held.public())
 }

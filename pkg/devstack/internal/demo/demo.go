@@ -3,8 +3,8 @@
 //
 // It promises that an exit without error means the whole journey happened: two
 // ways to sign in, a miss and then a hit, a change that another instance shows
-// at once, its event in another process, and a token that is refused once it is
-// revoked.
+// at once, its event in another process, a token that is refused once it is
+// revoked, and a session that ends everywhere once it has ended at Clerk.
 package demo
 
 import (
@@ -36,7 +36,7 @@ func Run(ctx context.Context, stack Stack, subscriber []string, out io.Writer) e
 		return err
 	}
 	defer other.stop()
-	for _, step := range []func(*walk, *listener) error{signIn, exchange, create, change, announce, revoke} {
+	for _, step := range []func(*walk, *listener) error{signIn, exchange, create, change, announce, revoke, signOut} {
 		if err := step(w, other); err != nil {
 			w.say("✗ %v", err)
 			return fmt.Errorf("step %d: %w", w.steps, err)
@@ -69,33 +69,6 @@ func signIn(w *walk, _ *listener) error {
 	}
 	w.token = answer.text("access_token")
 	return answer.needs("token_type", "Bearer")
-}
-
-func exchange(w *walk, _ *listener) error {
-	w.title("Exchange a Clerk session for the same kind of token")
-	session, err := w.json(http.MethodPost, w.stack["CLERK_URL"]+"/dev/session-token", "", http.StatusOK, `{}`)
-	if err != nil {
-		return err
-	}
-	answer, err := w.form(w.stack["AUTH_URL"]+"/token", http.StatusOK,
-		"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange", "subject_token", session.text("jwt"),
-		"subject_token_type", "urn:ietf:params:oauth:token-type:jwt")
-	if err != nil {
-		return err
-	}
-	if err := answer.needs("issued_token_type", "urn:ietf:params:oauth:token-type:access_token"); err != nil {
-		return err
-	}
-	me, err := w.json(http.MethodGet, w.stack["AUTH_URL"]+"/v1/me", answer.text("access_token"), http.StatusOK, "")
-	if err != nil {
-		return err
-	}
-	if err := me.needs("sub", session.text("user_id")); err != nil {
-		return err
-	}
-	w.title("Show the Clerk session itself to resources")
-	_, err = w.json(http.MethodGet, w.stack["RESOURCES_URL"]+"/v1/resources?limit=1", session.text("jwt"), http.StatusOK, "")
-	return err
 }
 
 func create(w *walk, _ *listener) error {

@@ -21,6 +21,7 @@ type walk struct {
 	steps  int
 
 	token, path, id string
+	visit           visit
 }
 
 func (w *walk) say(format string, args ...any) {

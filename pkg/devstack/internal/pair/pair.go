@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tandem.example/pkg/devstack"
+	"tandem.example/pkg/devstack/clerk"
 	"tandem.example/pkg/devstack/internal/proc"
 )
 
@@ -108,6 +109,10 @@ func newRun(ctx context.Context, c Config, stack *devstack.Stack) (*run, error) 
 	r := &run{Config: c, stack: stack, table: stack.Processes(), secrets: newSecrets(), announced: map[string]bool{}}
 	var err error
 	if r.services, err = r.plan(ctx); err != nil {
+		return nil, err
+	}
+	hook := clerk.Webhook{URL: r.services[0].url() + "/webhooks/clerk", Secret: r.secrets.webhook, CAFile: stack.CAFile}
+	if err := stack.Clerk.Notify(hook); err != nil {
 		return nil, err
 	}
 	return r, r.table.Supervise(supervisor)

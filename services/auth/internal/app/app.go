@@ -15,6 +15,7 @@ import (
 	"tandem.example/pkg/ratelimit"
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/auth/internal/audit"
+	"tandem.example/services/auth/internal/clerkhook"
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/keys"
 	"tandem.example/services/auth/internal/sessions"
@@ -36,7 +37,7 @@ func Program(version string) daemon.Program {
 func New(cfg Config, version string) fx.Option {
 	cfg.Database.Application = name
 	return fx.Options(
-		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Sessions, cfg.Clerk, cfg.Audit, cfg.Requests, cfg.Logins),
+		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Sessions, cfg.Clerk, cfg.ClerkHook, cfg.Audit, cfg.Requests, cfg.Logins),
 		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}, natsfx.Name(name)),
 		telemetry.Module, fx.WithLogger(telemetry.FxLogger),
 		crdb.Module,
@@ -50,6 +51,7 @@ func New(cfg Config, version string) fx.Option {
 		clients.Module,
 		sessions.Module,
 		tokens.Module,
+		clerkhook.Module,
 		seeding(cfg.Demo),
 		httpserver.Module,
 		bind,
@@ -68,6 +70,7 @@ func Schema() daemon.Schema {
 			{Table: "clients", Privileges: "SELECT, INSERT, UPDATE"},
 			{Table: "sessions", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 			{Table: "cutoffs", Privileges: "SELECT, INSERT, UPDATE"},
+			{Table: "clerk_deliveries", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 			{Table: "audit", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
 			{Table: "audit_leases", Privileges: "SELECT, UPDATE"},
 		},

@@ -14,6 +14,7 @@ import (
 	"tandem.example/pkg/ratelimit"
 	"tandem.example/services/auth/api"
 	"tandem.example/services/auth/internal/audit"
+	"tandem.example/services/auth/internal/clerkhook"
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/demo"
 	"tandem.example/services/auth/internal/keys"
@@ -42,11 +43,15 @@ var bind = fx.Options(
 	fx.Provide(
 		func(s *sessions.Store) (tokens.Store, tokens.Ledger) { return s, s },
 		func(a *users.Authenticator) tokens.Accounts { return accounts{a} },
-		visitorsOf,
+		visitorsOf, originsOf,
 	),
+
+	// What has ended at Clerk ends here.
+	fx.Provide(func(s *sessions.Store, k *epoch.Keeper) (clerkhook.Sessions, clerkhook.Epochs) { return s, k }),
 
 	httpserver.ProvideRoutes(tokens.Routes),
 	httpserver.ProvideRoutes(keys.Routes),
+	httpserver.ProvideRoutes(clerkhook.Routes),
 	httpserver.ProvideRoutes(sessions.Routes),
 	httpserver.ProvideRoutes(users.Routes),
 	httpserver.ProvideRoutes(audit.Routes),
@@ -108,6 +113,22 @@ func visitorsOf(cfg clerksession.Config, verifier *clerksession.Verifier, door *
 		return nil
 	}
 	return visitors{verifier, door}
+}
+
+//nolint:ireturn // nil is an answer: there are none
+func originsOf(cfg clerksession.Config, door *clerksession.Door) sessions.Origins {
+	if !cfg.Enabled() {
+		return nil
+	}
+	return origins{door}
+}
+
+// origins shows Clerk's sessions to those that were exchanged for them.
+type origins struct{ door *clerksession.Door }
+
+// Standing implements [sessions.Origins].
+func (o origins) Standing(ctx context.Context, origin, subject string) error {
+	return o.door.Check(ctx, origin, subject)
 }
 
 // Identify implements [tokens.Visitors].

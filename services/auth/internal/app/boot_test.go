@@ -66,14 +66,14 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 	_, err := app.Program("test").Run(lookup(map[string]string{
 		"APP_ENV": "prod", "JWT_SECRET": "hunter2-too-short", "JWT_SECRET_PREVIOUS": strings.Repeat("ab", 24), "JWT_ISSUER": "http://auth.example", "TOKEN_EXPIRE_MINUTES": "0",
 		"DATABASE_URL": "postgres://u:hunter2@h/d?sslmode=require", "REDIS_URL": "redis://h", "REDIS_USE_TLS": "false", "NATS_URL": "nats://hunter2@h",
-		"CLERK_SECRET_KEY": "hunter2", "DEMO_USER": "hunter2", "REFRESH_EXPIRE_HOURS": "-1", "AUDIT_RETENTION_DAYS": "0", "AUDIT_REPLICAS": "2",
+		"CLERK_SECRET_KEY": "hunter2", "CLERK_WEBHOOK_SECRET": "whsec_hunter2", "DEMO_USER": "hunter2", "REFRESH_EXPIRE_HOURS": "-1", "AUDIT_RETENTION_DAYS": "0", "AUDIT_REPLICAS": "2",
 	}))
 	if err == nil {
 		t.Fatal("it was taken")
 	}
 	for _, variable := range []string{
 		"JWT_SECRET", "JWT_SECRET_PREVIOUS", "JWT_ISSUER", "TOKEN_EXPIRE_MINUTES", "DATABASE_URL", "REDIS_USE_TLS", "REDIS_PASSWORD", "NATS_URL",
-		"CLERK_ISSUER", "DEMO_USER", "REFRESH_EXPIRE_HOURS", "TLS_CERT_FILE", "AUDIT_RETENTION_DAYS", "AUDIT_REPLICAS",
+		"CLERK_ISSUER", "CLERK_WEBHOOK_SECRET", "DEMO_USER", "REFRESH_EXPIRE_HOURS", "TLS_CERT_FILE", "AUDIT_RETENTION_DAYS", "AUDIT_REPLICAS",
 	} {
 		if !strings.Contains(err.Error(), variable+" ") {
 			t.Errorf("%s is not reported", variable)

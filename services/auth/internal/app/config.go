@@ -10,6 +10,7 @@ import (
 	"tandem.example/pkg/redisfx"
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/auth/internal/audit"
+	"tandem.example/services/auth/internal/clerkhook"
 	"tandem.example/services/auth/internal/demo"
 	"tandem.example/services/auth/internal/sessions"
 	"tandem.example/services/auth/internal/tokens"
@@ -28,6 +29,7 @@ type Config struct {
 	Roles     bearer.RoleConfig
 	Sessions  sessions.Config
 	Clerk     clerksession.Config
+	ClerkHook clerkhook.Config
 	Audit     audit.Config
 	Requests  tokens.Limits
 	Logins    users.Limits

@@ -76,6 +76,11 @@ func ends(e *Event) (r revocation.Revocation, ok bool) {
 		}
 	case SessionEnd:
 		r = revocation.Revocation{Kind: revocation.Session, ID: e.SessionID, Subject: e.Subject}
+	case ClerkNotice: // of Clerk's own session, or of all of a user's
+		r = revocation.Revocation{Kind: revocation.Session, ID: e.SessionID, Subject: e.Subject}
+		if r.ID == "" {
+			r = revocation.Revocation{Kind: revocation.User, ID: e.Subject}
+		}
 	case UserEndSessions:
 		r = revocation.Revocation{Kind: revocation.User, ID: e.Subject, Except: e.Detail[DetailExcept]}
 	case ClientEnd:

@@ -46,6 +46,13 @@ func (s *Store) EndClient(ctx context.Context, clientID string, change Change) (
 	return s.endMany(ctx, &e)
 }
 
+// EndOrigin ends all sessions that were exchanged for a session of Clerk's, and
+// tells how many it ended. The change, which is not nil, buries that session: this
+// is what makes an exchange fail that is under way.
+func (s *Store) EndOrigin(ctx context.Context, origin string, change Change) (int64, error) {
+	return s.endMany(ctx, &end{kind: kindOrigin, id: origin, change: change, event: audit.Event{Type: audit.SessionEnd, Actor: "clerk"}})
+}
+
 func (s *Store) endMany(ctx context.Context, e *end) (int64, error) {
 	found, more, err := s.rows.begin(ctx, e)
 	var total int64

@@ -63,7 +63,7 @@ func newWorld(tb testing.TB, o devstack.Options) *world {
 
 // store is another instance on the same servers.
 func (w *world) store(lives Lives) *Store {
-	return NewStore(w.keeper, NewRows(w.db), refresher(w.tb, secretA, ""), lives)
+	return NewStore(w.keeper, NewRows(w.db), refresher(w.tb, secretA, ""), lives, nil)
 }
 
 // epoch waits until one of at least that number is held.

@@ -25,6 +25,9 @@ const (
 	kindSubject = "subject"
 	kindClient  = "client"
 	kindAll     = "all"
+	// kindOrigin has no generation: the tombstone of the session elsewhere keeps
+	// sessions from being made.
+	kindOrigin = "origin"
 )
 
 // generations are those of the three cut-offs that a session stands under.

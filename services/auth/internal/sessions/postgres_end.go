@@ -59,6 +59,7 @@ func (e *end) query() (string, []any) {
 			AND client_generation < (SELECT generation FROM cutoffs WHERE kind = 'client' AND id = $1) ORDER BY created_at, id LIMIT $4`
 		ofAll = `SELECT id, subject, created_at FROM sessions WHERE (created_at, id) > ($2, $3)
 			AND all_generation < (SELECT generation FROM cutoffs WHERE kind = 'all' AND id = $1) ORDER BY created_at, id LIMIT $4`
+		ofOrigin = `SELECT id, subject, created_at FROM sessions WHERE origin = $1 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4`
 	)
 	args := []any{e.id, e.cursor.created, e.cursor.id, page}
 	switch e.kind {
@@ -66,6 +67,8 @@ func (e *end) query() (string, []any) {
 		return ofSubject, args
 	case kindClient:
 		return ofClient, args
+	case kindOrigin:
+		return ofOrigin, args
 	default:
 		return ofAll, args
 	}
@@ -117,9 +120,7 @@ func (r *Rows) step(ctx context.Context, e *end, first func(pgx.Tx) error) (foun
 		if err := bury(ctx, tx, found); err != nil {
 			return err
 		}
-		event := audit.New(ctx, e.event)
-		event.Detail = map[string]string{"sessions": strconv.Itoa(len(found))}
-		return audit.Write(ctx, tx, event)
+		return e.tell(ctx, tx, found)
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("end sessions of %s: %w", e.kind, err)
@@ -128,12 +129,33 @@ func (r *Rows) step(ctx context.Context, e *end, first func(pgx.Tx) error) (foun
 	return found, more, nil
 }
 
+// tell writes the log: one line for a page, or one for each of the few sessions
+// that were exchanged for one elsewhere.
+func (e *end) tell(ctx context.Context, tx pgx.Tx, found []ended) error {
+	if e.kind != kindOrigin {
+		event := audit.New(ctx, e.event)
+		event.Detail = map[string]string{"sessions": strconv.Itoa(len(found))}
+		return audit.Write(ctx, tx, event)
+	}
+	for _, s := range found {
+		event := e.event
+		event.Subject, event.SessionID = s.Subject, s.ID.String()
+		if err := audit.Write(ctx, tx, audit.New(ctx, event)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // move makes every login that is under way fail, and every session that is there
 // outdated, but the excepted one.
 func (e *end) move(ctx context.Context, tx pgx.Tx) error {
 	const statement = `INSERT INTO cutoffs (kind, id, generation, pending) VALUES ($1, $2, 1, true)
 		ON CONFLICT (kind, id) DO UPDATE SET generation = cutoffs.generation + 1, pending = true, updated_at = now()
 		RETURNING generation`
+	if e.kind == kindOrigin {
+		return nil // its tombstone does that
+	}
 	var generation int64
 	if err := tx.QueryRow(ctx, statement, e.kind, e.id).Scan(&generation); err != nil {
 		return err

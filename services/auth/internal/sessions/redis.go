@@ -126,6 +126,13 @@ func remove(ctx context.Context, e *epoch.Epoch, key string) (int64, error) {
 	return del.Val(), nil
 }
 
+// originOf is what the session was exchanged for, or nothing.
+func originOf(ctx context.Context, e *epoch.Epoch, t *refresh) (string, error) {
+	ask := redis.NewStringCmd(ctx, "hget", bearer.SessionKey(t.subject, t.session.String()), "or")
+	err := e.Do(ctx, ask)
+	return ask.Val(), err
+}
+
 // current tells whether the refresh token is the session's current one, and what
 // the session grants.
 func current(ctx context.Context, e *epoch.Epoch, t *refresh) (Grant, time.Time, bool, error) {

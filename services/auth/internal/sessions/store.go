@@ -22,6 +22,7 @@ type Store struct {
 	rows    *Rows
 	refresh *Refresher
 	lives   Lives
+	origins Origins // nil: there are none
 	lab
 }
 
@@ -32,9 +33,9 @@ type lab struct {
 	at  func(step string)
 }
 
-// NewStore makes a store.
-func NewStore(epochs Epochs, rows *Rows, refresh *Refresher, lives Lives) *Store {
-	return &Store{epochs, rows, refresh, lives, lab{time.Now, func(string) {}}}
+// NewStore makes a store. Origins may be nil.
+func NewStore(epochs Epochs, rows *Rows, refresh *Refresher, lives Lives, origins Origins) *Store {
+	return &Store{epochs, rows, refresh, lives, origins, lab{time.Now, func(string) {}}}
 }
 
 // access is shortened at random, so that tokens issued together do not all come
@@ -57,6 +58,9 @@ func (s *Store) Refresh(ctx context.Context, raw, client string, want bearer.Sco
 	}
 	e, err := s.epochs.Current()
 	if err != nil {
+		return Issued{}, err
+	}
+	if err := s.confirm(ctx, e, &shown); err != nil {
 		return Issued{}, err
 	}
 	next := shown.successor()

@@ -61,9 +61,8 @@ func (i *Issuer) clientCredentials(ctx context.Context, begun *sessions.Login, c
 	return i.store.Create(ctx, begun, g)
 }
 
-// exchange takes a Clerk session token. There is no refresh token: whoever still
-// has the Clerk session exchanges again, and when it has ended there, access
-// ends with the last token.
+// exchange takes a Clerk session token. What it gives does not outlive the Clerk
+// session: an event of Clerk's ends it, and each refresh asks Clerk again.
 func (i *Issuer) exchange(ctx context.Context, begun *sessions.Login, client clients.Client, f Form) (sessions.Issued, error) {
 	requested := f["requested_token_type"]
 	switch {
@@ -96,6 +95,7 @@ func (i *Issuer) exchange(ctx context.Context, begun *sessions.Login, client cli
 	}
 	g.Subject, g.Tenant, g.Roles, g.Origin = visitor.Subject, visitor.Tenant, visitor.Roles, visitor.Session
 	g.Generation, g.Via, g.Actor = generation, GrantExchange, visitor.Actor
+	g.Refreshable = client.May(GrantRefresh)
 	return i.store.Create(ctx, begun, g)
 }
 
