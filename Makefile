@@ -15,7 +15,7 @@ each = for module in $(MODULES); do echo "== $$module"; (cd $$module && $(1)); d
 
 .PHONY: help
 help: ## list the commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: tandem ## build authd, resourcesd and the development tool into .bin
@@ -58,6 +58,14 @@ bench: build prepare ## measure both services against bare handlers, then the Go
 	@cd services/auth && $(BUILD) -o $(BIN)/bench-auth ./cmd/bench && $(BIN)/bench-auth -authd $(BIN)/authd
 	@cd pkg && go test -run='^$$' -bench=. -benchmem ./bearer ./httpserver
 	@cd services/resources && go test -run='^$$' -bench=. -benchmem ./internal/app
+
+.PHONY: model
+model: tandem ## run the models of the cache through Spin: at most 300 s, 4 GB
+	@$(BIN)/tandem model
+
+.PHONY: model-full
+model-full: tandem ## the same with larger bounds: at most 1 h, 12 GB
+	@$(BIN)/tandem model -large -limit 1h -memory 12288 -jobs 1
 
 .PHONY: lint
 lint: $(LINT) ## check style, formatting and modules

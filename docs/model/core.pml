@@ -31,7 +31,7 @@
 #define MISSING 1               /* the version of a thing that was never created */
 
 byte version = MISSING;         /* of the newest commit */
-bool exists = false;            /* a deletion is a version of its own, and the last */
+bool exists;                    /* a deletion is a version of its own, and the last */
 
 #define NONE      0
 #define COMMITTED 1
@@ -129,8 +129,8 @@ inline SEEN(v) {
 
 /* --- Writers ------------------------------------------------------------------ */
 
-/* One attempt at an update or a deletion. A retry is another writer: it has an
- * operation id and a token of its own. A writer that lost the answer to its statement
+/* One attempt at a creation, an update or a deletion. A retry is another writer: it has
+ * an operation id and a token of its own. A writer that lost the answer to its statement
  * asks the operation row, as a resolver does: see there. */
 proctype Writer(byte me) {
 #ifdef REUSED_TOKEN
@@ -157,10 +157,12 @@ proctype Writer(byte me) {
   atomic {
     if
     :: outcome[me] == ABORTED -> printf("STATEMENT writer %d: refused, aborted\n", me); goto undone
-    :: outcome[me] == NONE && !exists -> printf("STATEMENT writer %d: no row\n", me); goto undone
-    :: outcome[me] == NONE -> printf("STATEMENT writer %d: refused, contention\n", me); goto undone
-    :: outcome[me] == NONE && exists -> deletes = false
+    :: outcome[me] == NONE -> printf("STATEMENT writer %d: no such row, or contention\n", me); goto undone
     :: outcome[me] == NONE && exists -> deletes = true
+    :: outcome[me] == NONE && exists -> deletes = false
+#ifndef UNMARKED_CREATION
+    :: outcome[me] == NONE && version == MISSING -> deletes = false
+#endif
     fi;
     version++;
     exists = !deletes;
@@ -210,16 +212,18 @@ done:
   skip
 }
 
-/* A creation marks no cell: the id is new, and that a thing is missing is never
- * cached. */
+#ifdef UNMARKED_CREATION
+/* The id is new, so no cell can hold an older version unless absence is cached. */
 proctype Creator() {
   atomic {
-    version++;
-    exists = true;
-    printf("CREATE    version %d committed and acknowledged\n", version);
-    SEEN(version)
+    version == MISSING ->
+      version++;
+      exists = true;
+      printf("CREATE    version %d committed and acknowledged\n", version);
+      SEEN(version)
   }
 }
+#endif
 
 /* --- Readers ------------------------------------------------------------------ */
 
@@ -266,7 +270,7 @@ end:
        if
        :: !mine -> ANSWER(got); goto end
 #ifndef CACHES_MISSING
-       :: mine && !there -> ANSWER(got); goto end
+       :: mine && !there -> ANSWER(got); goto end       /* its lease runs out */
 #endif
        :: else
        fi
@@ -347,7 +351,13 @@ end:
 init {
   byte i, c;
   atomic {
+    if
+    :: version = MISSING
+    :: version = MISSING + 1; exists = true; floor = version
+    fi;
+#ifdef UNMARKED_CREATION
     run Creator();
+#endif
     for (i : 1 .. WRITERS) { run Writer(i) }
     for (c : 0 .. CELLS - 1) {
       run Expiry(c);

@@ -1,9 +1,10 @@
-/* flight.pml: readers of one process who share one load of one cell.
+/* flight.pml: readers of one process who share one way to Redis and the database.
  *
  * Many readers may miss the same cell at once. The first becomes the leader of a flight:
- * it takes the lease, reads the database and fills. Those who come while the flight is
- * open join it and share what it read. A flight is sealed before its database read is
- * sent; whoever comes later leads another one.
+ * it asks Redis for the lease, reads the database and fills. Those who come while the
+ * flight takes readers join it and share what it brings back, be it from the database
+ * or a value that somebody else has put into Redis meanwhile. A flight is sealed before
+ * it sends its first message; whoever comes later leads another one.
  *
  * Property and steps are those of core.pml, of which only what a flight needs is here:
  * writers are in other processes, and one that stops is not resolved. */
@@ -60,16 +61,13 @@ proctype Writer(byte me) {
 
 /* --- The process -------------------------------------------------------------- */
 
-#define FLYING  1
-#define LANDED  2               /* result is what the database held */
-#define NOTHING 3               /* the leader found a value and read no database */
 typedef Flight {
-  byte state;
+  bool landed;
   byte result;
-  byte aboard                   /* joiners who have not seen how it ended */
+  byte aboard                   /* joiners who have not seen it land */
 };
 Flight flight[CALLERS + 1];     /* by its leader */
-byte open;                      /* the flight that may be joined, 0 if there is none */
+byte open;                      /* the flight that takes readers, 0 if there is none */
 
 inline ANSWER(v) {
   printf("ANSWER    caller %d: version %d, had to be %d or newer\n", me, v, least);
@@ -98,8 +96,7 @@ end:
        :: else
        fi
      }
-again:
-     atomic {                   /* JOIN or lead, under a mutex */
+     atomic {                   /* BOARD, under a mutex */
        if
        :: open != 0 ->
          joined = open;
@@ -109,17 +106,20 @@ again:
        :: open == 0 && flight[me].aboard == 0 ->
          /* The record is used again once everybody has left it; a real one is new. */
          open = me;
-         flight[me].state = FLYING;
+         flight[me].landed = false;
          flight[me].result = 0;
          printf("LEAD      caller %d\n", me)
        fi
      }
-     atomic {                   /* lease.lua */
+#if !defined(SEAL_AFTER_LEASE) && !defined(SEAL_AFTER_LOAD) && !defined(SEAL_AFTER_FILL)
+     d_step { SEAL() }
+#endif
+     atomic {                   /* lease.lua; a second GET before it would be no different */
        if
        :: HOLDS ->
          printf("LEASE     caller %d: a value\n", me);
          got = value;
-         goto found
+         goto land
        :: value == EMPTY && tokens == 0 ->
          printf("LEASE     caller %d: granted\n", me);
          value = LEASED + me;
@@ -127,12 +127,12 @@ again:
        :: else -> printf("LEASE     caller %d: marked, or another's\n", me)
        fi
      }
-#if !defined(SEAL_AFTER_LOAD) && !defined(SEAL_AFTER_FILL)
-     atomic { SEAL() }
+#ifdef SEAL_AFTER_LEASE
+     d_step { SEAL() }
 #endif
      d_step { got = version; printf("LOAD      caller %d: version %d\n", me, got) }
 #ifdef SEAL_AFTER_LOAD
-     atomic { SEAL() }
+     d_step { SEAL() }
 #endif
      atomic {                   /* fill.lua */
        if
@@ -140,44 +140,25 @@ again:
        :: else
        fi
      }
+land:
      atomic {                   /* LAND: the joiners get what was read, filled or not */
-#ifdef SEAL_AFTER_FILL
-       SEAL();
+#if defined(SEAL_AFTER_LEASE) || defined(SEAL_AFTER_LOAD) || defined(SEAL_AFTER_FILL)
+       if
+       :: open == me -> SEAL()
+       :: else
+       fi;
 #endif
-       flight[me].state = LANDED;
+       flight[me].landed = true;
        flight[me].result = got;
-       ANSWER(got);
-       goto end
-     }
-found:
-     atomic {
-       /* Redis may have held this value before a joiner asked, and no longer when it
-        * did. It answers the leader's question only: the joiners start again. */
-       SEAL();
-#ifdef SHARES_HIT
-       flight[me].state = LANDED;
-       flight[me].result = got;
-#else
-       flight[me].state = NOTHING;
-#endif
        ANSWER(got);
        goto end
      }
 wait:
      atomic {
-       flight[joined].state != FLYING ->
+       flight[joined].landed ->
          flight[joined].aboard--;
-         if
-         :: flight[joined].state == LANDED ->
-           got = flight[joined].result;
-           if
-           :: flight[joined].aboard == 0 -> flight[joined].result = 0
-           :: else
-           fi;
-           ANSWER(got);
-           goto end
-         :: else -> joined = 0; goto again
-         fi
+         got = flight[joined].result;
+         ANSWER(got)
      }
   od
 }

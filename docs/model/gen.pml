@@ -28,9 +28,9 @@ byte outcome[WRITERS + 1];      /* the operation row of each write */
 
 /* --- Redis -------------------------------------------------------------------- */
 
-byte generation;                /* {scope}:v, 0 if there is none */
+byte generation;                /* {scope}:v, a lease that all readers share; 0 if there is none */
 byte tokens;                    /* {scope}:m, a set of writers */
-byte pageNonce, pageVersion;    /* {scope}:list:…, in this order in one value */
+byte pageNonce, pageVersion;    /* {scope}:l:…, both in one value */
 
 byte held[READERS + 1];         /* the nonce that each reader has taken down */
 
@@ -65,7 +65,7 @@ inline MARK(t) {
   }
 }
 
-/* unmark.lua without version and body: whoever reads next makes a new nonce. */
+/* unmark.lua without a body: whoever reads next makes a new nonce. */
 inline UNMARK(t) {
   d_step {
     printf("UNMARK    token of writer %d\n", t);
@@ -129,8 +129,8 @@ inline ANSWER(v) {
   least = 0; got = 0; held[me] = 0
 }
 
-/* The scope has no nonce: make one, unless a write is under way. The reader takes down
- * what the scope has then. */
+/* lease.lua: if the scope has no nonce, make one, unless a write is under way. The
+ * reader takes down what the scope has then. */
 inline GENERATE() {
   d_step {
     if
@@ -182,12 +182,16 @@ end:
 #ifdef NONCE_AFTER_LOAD
      GENERATE();
 #endif
-     atomic {                   /* STORE: a plain SET. Under an old nonce it is garbage. */
+     atomic {                   /* fill.lua */
        if
-       :: held[me] != 0 ->
+#ifdef PLAIN_SET
+       :: held[me] != 0 ->       /* under an old nonce it is garbage, but harmless */
+#else
+       :: held[me] != 0 && held[me] == generation ->
+#endif
          pageNonce = held[me];
          pageVersion = got;
-         printf("STORE     reader %d: version %d under nonce %d\n", me, got, held[me])
+         printf("FILL      reader %d: version %d under nonce %d\n", me, got, held[me])
        :: else
        fi;
        ANSWER(got)

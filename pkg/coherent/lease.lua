@@ -1,4 +1,5 @@
 -- LEASE: a reader that found no value asks for the right to fill the cell.
+-- model: core.pml, LEASE; gen.pml, GENERATE
 -- KEYS: value, markers.  ARGV: lease token, its lifetime in milliseconds.
 -- Returns the value or another reader's lease as it is stored (V…, L…), 'O' for
 -- a lease, 'P' for a write under way, 'X' and a token for one past its deadline.

@@ -39,6 +39,7 @@ func NewPostgres(db *crdb.DB) *Postgres { return &Postgres{db} }
 // Decide implements [Arbiter]. It waits for a statement that holds the row, up
 // to ctx's deadline.
 func (p *Postgres) Decide(ctx context.Context, id uuid.UUID) (Outcome, error) {
+	// model: core.pml, DECIDE
 	const abort = `INSERT INTO operations (op_id, state, published) VALUES ($1, 'aborted', true) ON CONFLICT (op_id) DO NOTHING`
 	const look = `SELECT COALESCE(version, 0) FROM operations WHERE op_id = $1`
 	var outcome Outcome

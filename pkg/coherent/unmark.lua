@@ -1,10 +1,12 @@
 -- UNMARK: the outcome of a write is known. Also used for a marker that a reader
 -- resolved, and for a write that did nothing (no version).
+-- model: core.pml and gen.pml, UNMARK
 -- KEYS: value, markers.  ARGV: token, version (16 hex digits) or '', encoded
 -- value or '', its lifetime in milliseconds.
 local token, version, blob = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('HDEL', KEYS[2], token) == 0 then
   -- The token is lost or was resolved: never replace, only drop what is older.
+  -- model: core.pml, DROP
   if version ~= '' then
     local v = redis.call('GET', KEYS[1])
     if v and (string.sub(v, 1, 1) == 'L' or string.sub(v, 3, 18) < version) then

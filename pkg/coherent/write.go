@@ -83,11 +83,12 @@ func (c *Cache) attempt(ctx context.Context, change Change) (Entry, error) {
 		return Entry{}, err
 	}
 	op := Operation{ID: newToken(), Region: c.cfg.Region, Epoch: e.Number()}
+	// model: core.pml, MARK
 	if err := mark(ctx, e, change.Cells(), op.ID.String()); err != nil {
 		c.unmarkBehind(ctx, e, change, op, Entry{}) // it may have arrived all the same
 		return Entry{}, err
 	}
-	entry, err := change.Run(ctx, op)
+	entry, err := change.Run(ctx, op) // model: core.pml and epoch.pml, STATEMENT
 	switch {
 	case err == nil:
 	case crdb.IsUnique(err):
@@ -98,8 +99,8 @@ func (c *Cache) attempt(ctx context.Context, change Change) (Entry, error) {
 	if errors.Is(err, crdb.ErrAmbiguous) {
 		return Entry{}, err // the marker stays until somebody can tell
 	}
-	c.unmarkBehind(ctx, e, change, op, entry)
-	return entry, err
+	c.unmarkBehind(ctx, e, change, op, entry) // model: core.pml, UNMARK
+	return entry, err                         // model: core.pml, ACK
 }
 
 // unclear tells that a statement may have taken effect although it failed. A
@@ -121,7 +122,7 @@ func unclear(err error) bool {
 func (c *Cache) settle(ctx context.Context, change Change, op Operation, cause error) (Entry, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
 	defer cancel()
-	outcome, err := c.cfg.Arbiter.Decide(ctx, op.ID)
+	outcome, err := c.cfg.Arbiter.Decide(ctx, op.ID) // model: core.pml, DECIDE
 	c.metrics.resolved(outcome, err)
 	if err != nil {
 		return Entry{}, crdb.ErrAmbiguous.Because(errors.Join(cause, err))

@@ -57,6 +57,7 @@ func (e *Epoch) Redis() *redis.Client { return e.client }
 
 // Held tells whether the lease still covers this epoch. Call it after a reply
 // has arrived and before anything is concluded from it. It returns [ErrLapsed].
+// model: epoch.pml, HELD
 func (e *Epoch) Held() error {
 	if !e.held(e) {
 		return ErrLapsed

@@ -92,6 +92,7 @@ func (k *Keeper) Stop(ctx context.Context) error {
 
 // Current is the epoch that may be used now. It returns [ErrUnavailable] or
 // [ErrNotReady] when there is none.
+// model: epoch.pml, CURRENT
 func (k *Keeper) Current() (*Epoch, error) {
 	if e := k.current.Load(); e != nil && k.now() < time.Duration(e.until.Load()) {
 		return e, nil

@@ -30,7 +30,7 @@ func (k *Keeper) renew(ctx context.Context, bound *incarnation) *incarnation {
 		k.note(err)
 		return bound
 	}
-	row, err := k.cfg.Store.Get(short, k.cfg.Region)
+	row, err := k.cfg.Store.Get(short, k.cfg.Region) // model: epoch.pml, ASK
 	switch {
 	case err != nil:
 	case row.Identity != bound.identity && !fresh:
@@ -80,6 +80,7 @@ func (k *Keeper) unbind(bound *incarnation, row Row) error {
 
 // advance proposes the bound server as the next incarnation; the next renewal
 // sees who won.
+// model: epoch.pml, ADVANCE
 func (k *Keeper) advance(ctx context.Context, bound *incarnation, row Row) error {
 	k.current.Store(nil)
 	won, err := k.cfg.Store.Advance(ctx, k.cfg.Region, row.Epoch, bound.identity)
@@ -96,6 +97,7 @@ func (k *Keeper) advance(ctx context.Context, bound *incarnation, row Row) error
 // open makes a new epoch serve: when every lease on the one before has ended,
 // and the tokens revoked meanwhile are gone from this server. The first epoch of
 // a region has none before it.
+// model: epoch.pml, OPEN
 func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 	if k.seen.epoch != row.Epoch {
 		k.seen = sighting{row.Epoch, k.now()}
@@ -119,6 +121,7 @@ func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 }
 
 // hold extends the lease on the epoch, which may be new to this process.
+// model: epoch.pml, HOLD
 func (k *Keeper) hold(bound *incarnation, row Row, sent time.Duration) {
 	e := k.current.Load()
 	if e == nil || e.number != row.Epoch {

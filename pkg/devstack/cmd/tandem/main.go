@@ -23,6 +23,8 @@ const usage = `usage: tandem run [flags]
            walks through the pair that runs, or through one of its own
        tandem prepare
            adds what the tests need and this machine lacks
+       tandem model [flags]
+           runs the models of the cache through Spin
 `
 
 var errUsage = errors.New("wrong usage")
@@ -53,6 +55,9 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	}
 	beside := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
 	c := pair.Config{Environ: os.Environ(), Out: out}
+	if args[0] == "model" {
+		return checkModels(ctx, c, args[1:])
+	}
 	flags := flag.NewFlagSet("tandem "+args[0], flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&c.Authd, "authd", beside("authd"), "the auth service's `binary`")

@@ -14,6 +14,8 @@ import (
 
 var errMissing = errors.New("missing programs")
 
+const programSpin = "spin"
+
 // packages are the names of what brings a program.
 type packages struct{ apt, brew []string }
 
@@ -21,6 +23,8 @@ func packagesOf(program string) packages {
 	switch program {
 	case devstack.ProgramRedis:
 		return packages{apt: []string{"redis-server"}, brew: []string{"redis"}}
+	case programSpin:
+		return packages{apt: []string{"spin"}, brew: []string{"spin"}}
 	case programCompiler:
 		return packages{apt: []string{"gcc", "libc6-dev"}, brew: []string{"llvm"}}
 	default:
@@ -43,6 +47,20 @@ func Prepare(ctx context.Context, c Config) error {
 func PrepareTests(ctx context.Context, c Config) error {
 	return c.add(ctx, func() []string {
 		missing := devstack.Missing(devstack.Options{Database: true, Redis: true})
+		if !compiles(ctx) {
+			missing = append(missing, programCompiler)
+		}
+		return missing
+	})
+}
+
+// PrepareModels adds the model checker and the compiler that it calls.
+func PrepareModels(ctx context.Context, c Config) error {
+	return c.add(ctx, func() []string {
+		var missing []string
+		if _, err := exec.LookPath(programSpin); err != nil {
+			missing = append(missing, programSpin)
+		}
 		if !compiles(ctx) {
 			missing = append(missing, programCompiler)
 		}
