@@ -48,6 +48,7 @@ type lane struct {
 }
 
 // board gives the flight to wait for, and tells whether it has yet to be flown.
+// model: flight.pml, BOARD
 func (fs *flights) board(key string) (f *flight, alone bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -63,6 +64,8 @@ func (fs *flights) board(key string) (f *flight, alone bool) {
 	return l.boarding, true
 }
 
+// seal closes the door; it comes before the first message.
+// model: flight.pml, SEAL
 func (fs *flights) seal(key string, f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -71,6 +74,8 @@ func (fs *flights) seal(key string, f *flight) {
 	f.before = nil
 }
 
+// land lets everybody see how it went.
+// model: flight.pml, LAND
 func (fs *flights) land(key string, f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

@@ -68,7 +68,7 @@ func lookUp(ctx context.Context, trip *epoch.Trip, list List) (look, error) {
 	number := trip.Epoch().Number()
 	cmd := redis.NewSliceCmd(ctx, "mget", list.Scope.key(number, "v"), list.key(number))
 	trip.Add(cmd)
-	if err := trip.Do(ctx); err != nil {
+	if err := trip.Do(ctx); err != nil { // model: gen.pml, MGET
 		return look{}, err
 	}
 	scope, _ := cmd.Val()[0].(string)
@@ -92,7 +92,7 @@ func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, found l
 		}
 		generation = g.token + g.other // ours, or that of a reader who came first
 	}
-	entry, err := load(ctx)
+	entry, err := load(ctx) // model: gen.pml, LOAD
 	if err != nil {
 		return Entry{}, 0, err
 	}

@@ -85,7 +85,7 @@ func (c *Cache) onward(ctx context.Context, of kind, key string, miss forward) (
 // request has on board. The trip confirms the epoch after the reply.
 func get(ctx context.Context, trip *epoch.Trip, cell Cell) (Entry, bool, error) {
 	cmd := redis.NewStringCmd(ctx, "get", cell.key(trip.Epoch().Number(), "v"))
-	trip.Add(cmd)
+	trip.Add(cmd) // model: core.pml, GET
 	if err := trip.Do(ctx); err != nil {
 		return Entry{}, false, err
 	}
@@ -105,6 +105,7 @@ func (c *Cache) miss(ctx context.Context, e *epoch.Epoch, cell Cell, load Load) 
 	if g.token == "" {
 		return load.as(MissLeased)(ctx, false)
 	}
+	// model: core.pml, LOAD
 	entry, err := load(ctx) // after the lease, so a write since then voids it
 	if err != nil {
 		return Entry{}, 0, err

@@ -206,7 +206,7 @@ func TestCommentsNameSteps(t *testing.T) {
 			}
 		}
 	}
-	for _, model := range []string{"core", "gen", "epoch"} {
+	for _, model := range []string{"core", "gen", "epoch", "flight"} {
 		if !found[model] {
 			t.Errorf("no code names a step of %s.pml", model)
 		}
