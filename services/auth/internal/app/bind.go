@@ -37,6 +37,7 @@ var bind = fx.Options(
 	fx.Provide(
 		func(k *epoch.Keeper) sessions.Epochs { return k },
 		func(t *bearer.Tombstones) sessions.Cemetery { return t },
+		func(s *sessions.Store) clients.Ender { return s },
 	),
 
 	// Tokens are issued to users and to visitors of Clerk, for sessions.
@@ -54,6 +55,7 @@ var bind = fx.Options(
 	httpserver.ProvideRoutes(clerkhook.Routes),
 	httpserver.ProvideRoutes(sessions.Routes),
 	httpserver.ProvideRoutes(users.Routes),
+	httpserver.ProvideRoutes(clients.Routes),
 	httpserver.ProvideRoutes(audit.Routes),
 	httpserver.ProvideRoutes(gateway.Routes),
 	httpserver.ProvideRoutes(api.Routes),

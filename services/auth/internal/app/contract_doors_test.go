@@ -14,14 +14,20 @@ type door struct {
 	method, path, body string
 	admin              bool // for administrators
 	clerk              bool // also for Clerk's session tokens
+	writes             bool // so that its outcome can be unknown
 	lonely             bool // asks the database only about a Clerk session that it sees for the first time
 }
 
 var guarded = slices.Concat(
 	[]door{
 		{method: http.MethodGet, path: "/v1/me", clerk: true},
-		{method: http.MethodPost, path: "/logout"},
+		{method: http.MethodPost, path: "/logout", writes: true},
 		{method: http.MethodGet, path: "/v1/audit", admin: true},
+		{method: http.MethodGet, path: "/v1/clients", admin: true},
+		{method: http.MethodPost, path: "/v1/clients", body: `{"name":"x"}`, admin: true, writes: true},
+		{method: http.MethodGet, path: "/v1/clients/demo-client", admin: true},
+		{method: http.MethodPatch, path: "/v1/clients/demo-client", body: `{"name":"x"}`, admin: true, writes: true},
+		{method: http.MethodPost, path: "/v1/clients/demo-client/rotate-secret", body: `{"overlap_seconds":0}`, admin: true, writes: true},
 	},
 	verifyDoors(),
 )
@@ -32,6 +38,10 @@ func verifyDoors() []door {
 		doors = append(doors, door{method: method, path: "/verify", clerk: true, lonely: true})
 	}
 	return doors
+}
+
+func writing() []door {
+	return slices.DeleteFunc(slices.Clone(guarded), func(d door) bool { return !d.writes })
 }
 
 // keys are tokens that open every door.

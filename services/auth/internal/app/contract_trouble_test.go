@@ -103,7 +103,7 @@ func TestTheDatabaseCannotDecide(t *testing.T) {
 	s.answers(k.user, 503, "temporarily_unavailable")
 	insist("database_contention", guarded...)
 	say("40003")
-	insist("outcome_unknown", guarded[1])
+	insist("outcome_unknown", writing()...)
 	say("57P01") // the server is shutting down
 	insist("database_unavailable", guarded...)
 }

@@ -53,6 +53,14 @@ type Record struct {
 	read     time.Time // the database's clock when it was asked for
 }
 
+// until is when the previous secret ends; zero if there is none.
+func (r *Record) until() time.Time {
+	if len(r.Previous) == 0 || r.Overlap <= 0 {
+		return time.Time{}
+	}
+	return r.read.Add(r.Overlap)
+}
+
 // proves tells whether the secret is the client's. Spent is how long ago the
 // record was asked for.
 func (r *Record) proves(secret string, spent time.Duration) bool {

@@ -3,7 +3,10 @@ package clients
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
+
+	"tandem.example/pkg/fault"
 )
 
 // shelf is a store of one client.
@@ -57,4 +60,23 @@ func TestPutKeepsSubjectsApart(t *testing.T) {
 	if err := NewRegistry(&shelf{}).Put(t.Context(), Record{Client: Client{ID: "web"}}); err == nil {
 		t.Error("a confidential client without a secret")
 	}
+}
+
+func many(n int) (names []string) {
+	for i := range n {
+		names = append(names, "a"+strconv.Itoa(i))
+	}
+	return names
+}
+
+// placesOf is where the mistakes are.
+func placesOf(err error) (places []string) {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || !errors.Is(err, ErrSettings) {
+		return nil
+	}
+	for _, v := range f.Violations {
+		places = append(places, v.Pointer)
+	}
+	return places
 }

@@ -94,7 +94,8 @@ func (l *leases) ask(ctx context.Context, id string, next *lease) {
 	close(next.done)
 }
 
-// outlive returns when no instance relies on what it read before now.
+// outlive returns when no instance relies on what it read before now. It returns
+// a 503 when ctx ends first: the change was made, and is not yet known everywhere.
 func (l *leases) outlive(ctx context.Context) error {
 	timer := time.NewTimer(leaseFor + clockOffset)
 	defer timer.Stop()
@@ -102,6 +103,6 @@ func (l *leases) outlive(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return crdb.ErrAmbiguous.Because(ctx.Err())
 	}
 }

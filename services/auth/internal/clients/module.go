@@ -1,9 +1,19 @@
 package clients
 
-import "go.uber.org/fx"
+import (
+	"go.uber.org/fx"
 
-// Module provides *Registry over the database.
+	"tandem.example/pkg/bearer"
+)
+
+// Module provides *Registry and *Admin over the database.
 var Module = fx.Module("clients",
-	fx.Provide(NewRegistry),
-	fx.Provide(fx.Annotate(NewPostgres, fx.As(new(Store))), fx.Private),
+	fx.Provide(NewRegistry, NewAdmin),
+	fx.Provide(
+		NewPostgres, NewLedger,
+		func(p *Postgres) Store { return p },
+		func(l *Ledger) Book { return l },
+		func(roles bearer.RoleScopes) Rules { return Rules{Vocabulary(roles)} },
+		fx.Private,
+	),
 )

@@ -37,6 +37,8 @@ func (i *Issuer) password(ctx context.Context, begun *sessions.Login, client cli
 	return i.store.Create(ctx, begun, g)
 }
 
+// refresh gives no more than the client may ask for now, which can have become
+// less since the session was begun.
 func (i *Issuer) refresh(ctx context.Context, _ *sessions.Login, client clients.Client, f Form) (sessions.Issued, error) {
 	if f["refresh_token"] == "" {
 		return sessions.Issued{}, ErrRequest.Detailf("refresh_token is missing")
@@ -45,7 +47,20 @@ func (i *Issuer) refresh(ctx context.Context, _ *sessions.Login, client clients.
 	if err != nil {
 		return sessions.Issued{}, err
 	}
-	return i.store.Refresh(ctx, f["refresh_token"], client.ID, want)
+	if !client.Scopes.Covers(want) {
+		return sessions.Issued{}, ErrScope
+	}
+	issued, err := i.store.Refresh(ctx, f["refresh_token"], client.ID, want)
+	if err != nil {
+		return sessions.Issued{}, err
+	}
+	if !i.serves(client, issued.Audience) {
+		return sessions.Issued{}, ErrTarget
+	}
+	if issued.Scopes = issued.Scopes.And(client.Scopes); issued.Scopes == "" {
+		return sessions.Issued{}, ErrScope
+	}
+	return issued, nil
 }
 
 // clientCredentials makes a session without a refresh token (RFC 6749 §4.4.3).
@@ -113,16 +128,18 @@ func (i *Issuer) grant(client clients.Client, f Form, may bearer.Scopes) (sessio
 		return sessions.Grant{}, ErrScope
 	}
 	g := sessions.Grant{ClientID: client.ID, Scopes: want, Audience: i.audience, Device: label(f["device"])}
-	if audience := f["audience"]; audience != "" && audience != i.audience {
-		if !slices.Contains(client.Audiences, audience) {
-			return sessions.Grant{}, ErrTarget
-		}
+	if audience := f["audience"]; audience != "" {
 		g.Audience = audience
 	}
-	if f["resource"] != "" {
+	if !i.serves(client, g.Audience) || f["resource"] != "" {
 		return sessions.Grant{}, ErrTarget
 	}
 	return g, nil
+}
+
+// serves tells whether the client may have tokens for an audience.
+func (i *Issuer) serves(client clients.Client, audience string) bool {
+	return audience == i.audience || slices.Contains(client.Audiences, audience)
 }
 
 // label is a short text that a user tells devices apart by.
