@@ -50,6 +50,13 @@ var bind = fx.Options(
 	// What has ended at Clerk ends here.
 	fx.Provide(func(s *sessions.Store, k *epoch.Keeper) (clerkhook.Sessions, clerkhook.Epochs) { return s, k }),
 
+	// What was tried is in the log, whatever came of it.
+	fx.Provide(
+		func(log *audit.Log, batch *audit.Batch, names *audit.Pseudonyms) tokens.Journal {
+			return journal{log, batch, names}
+		},
+	),
+
 	httpserver.ProvideRoutes(tokens.Routes),
 	httpserver.ProvideRoutes(keys.Routes),
 	httpserver.ProvideRoutes(clerkhook.Routes),
@@ -101,6 +108,27 @@ type accounts struct{ users *users.Authenticator }
 func (a accounts) Login(ctx context.Context, name, password string) (tokens.Account, error) {
 	u, err := a.users.Login(ctx, name, password)
 	return tokens.Account{Subject: u.ID, Generation: u.Generation, Roles: u.Roles}, err
+}
+
+// journal shows the audit log to those who answer for tokens.
+type journal struct {
+	log   *audit.Log
+	batch *audit.Batch
+	names *audit.Pseudonyms
+}
+
+// Record implements [tokens.Journal].
+func (j journal) Record(ctx context.Context, e audit.Event) error { return j.log.Record(ctx, e) }
+
+// Add implements [tokens.Journal].
+func (j journal) Add(e audit.Event) { j.batch.Add(e) }
+
+// Pseudonym implements [tokens.Journal]. Names that are one login are one.
+func (j journal) Pseudonym(name string) string {
+	if login, err := users.ParseLogin(name); err == nil {
+		name = login
+	}
+	return j.names.Of(name)
 }
 
 // visitors shows Clerk's sessions to the issuer.

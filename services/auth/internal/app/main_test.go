@@ -18,7 +18,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/fx"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/crdb"
@@ -76,6 +78,7 @@ type service struct {
 	keys     bearer.KeySet
 	db       *crdb.DB
 	routes   []httpserver.Route
+	lines    *observer.ObservedLogs // of the log, whatever its level
 }
 
 // environment is what an instance on the stack needs.
@@ -138,7 +141,13 @@ func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
 	var server *httpserver.Server
 	var ring *bearer.Keyring
 	program := fx.New(app.New(cfg, "test"), fx.NopLogger,
-		fx.Decorate(func() *zap.Logger { return zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)) }),
+		fx.Decorate(func() *zap.Logger {
+			everything, lines := observer.New(zap.DebugLevel)
+			s.lines = lines
+			return zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel), zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
+				return zapcore.NewTee(c, everything)
+			})))
+		}),
 		fx.Invoke(fx.Annotate(func(r []httpserver.Route) { s.routes = r }, fx.ParamTags(`group:"routes"`))),
 		fx.Populate(&server, &s.keeper, &s.verifier, &ring, &s.db, &s.users))
 	if err := program.Start(t.Context()); err != nil {

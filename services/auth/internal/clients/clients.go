@@ -23,6 +23,12 @@ import (
 // ErrClient is the refusal of a client, for whatever reason.
 var ErrClient = fault.New(fault.Unauthenticated, "invalid_client", "client authentication failed")
 
+// Why it was refused, which the log says and the caller is not told.
+var (
+	errSecret   = fault.New(fault.Unauthenticated, "client_secret", "the secret is not the client's")
+	errDisabled = fault.New(fault.Unauthenticated, "client_disabled", "the client is disabled")
+)
+
 // Client is an application and what it is allowed to ask for.
 type Client struct {
 	ID         string
@@ -90,7 +96,8 @@ type Registry struct {
 func NewRegistry(store Store) *Registry { return &Registry{store, newLeases(store.Find)} }
 
 // Authenticate returns the client that id and secret prove; a public client has
-// no secret and proves nothing. It returns [ErrClient] or a 503.
+// no secret and proves nothing. It returns [ErrClient], with the id of a client
+// that is known, or a 503.
 func (r *Registry) Authenticate(ctx context.Context, id, secret string) (Client, error) {
 	if !validID(id) {
 		return Client{}, ErrClient
@@ -99,10 +106,14 @@ func (r *Registry) Authenticate(ctx context.Context, id, secret string) (Client,
 	if err != nil {
 		return Client{}, err
 	}
-	if !known.proves(secret, spent) || known.Disabled {
-		return Client{}, ErrClient
+	switch {
+	case !known.proves(secret, spent):
+		return Client{ID: known.ID}, ErrClient.Because(errSecret)
+	case known.Disabled:
+		return Client{ID: known.ID}, ErrClient.Because(errDisabled)
+	default:
+		return known.Client, nil
 	}
-	return known.Client, nil
 }
 
 // Put creates or replaces a client, for those who set up an installation: other

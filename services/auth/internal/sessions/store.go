@@ -47,14 +47,16 @@ func (s *Store) access() time.Duration {
 // Refresh trades a refresh token of the client for the next one and an access
 // token, with all scopes of the session or those that are wanted. It returns
 // [ErrMalformed], [ErrClient], [ErrScope], [ErrEnded], [ErrReused] after the
-// session has been ended for good, or a 503.
+// session has been ended for good, or a 503. Of a token that is ours it tells with
+// the error whose it is.
 func (s *Store) Refresh(ctx context.Context, raw, client string, want bearer.Scopes) (Issued, error) {
 	shown, err := s.refresh.parse(raw)
 	if err != nil {
 		return Issued{}, err
 	}
+	whose := Issued{Grant: Grant{Subject: shown.subject}, SessionID: shown.session.String()}
 	if shown.client != client {
-		return Issued{}, ErrClient
+		return whose, ErrClient
 	}
 	e, err := s.epochs.Current()
 	if err != nil {
@@ -76,7 +78,7 @@ func (s *Store) Refresh(ctx context.Context, raw, client string, want bearer.Sco
 		}
 	}
 	if err != nil {
-		return Issued{}, err
+		return whose, err
 	}
 	if want != "" {
 		i.Scopes = want

@@ -22,15 +22,16 @@ func (i *Issuer) password(ctx context.Context, begun *sessions.Login, client cli
 		return sessions.Issued{}, ErrRequest.Detailf("username or password is missing")
 	}
 	account, err := i.accounts.Login(ctx, f["username"], f["password"])
+	whose := sessions.Issued{Grant: sessions.Grant{Subject: account.Subject}}
 	if err != nil && fault.KindOf(err) == fault.Invalid {
-		return sessions.Issued{}, ErrGrant
+		return whose, ErrGrant.Because(err)
 	}
 	if err != nil {
-		return sessions.Issued{}, err
+		return whose, err
 	}
 	g, err := i.grant(client, f, i.roles.Of(account.Roles))
 	if err != nil {
-		return sessions.Issued{}, err
+		return whose, err
 	}
 	g.Subject, g.Tenant, g.Roles, g.Generation = account.Subject, account.Subject, account.Roles, account.Generation
 	g.Refreshable, g.Via = client.May(GrantRefresh), GrantPassword

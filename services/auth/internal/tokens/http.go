@@ -6,6 +6,7 @@ import (
 
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/httpserver"
+	"tandem.example/services/auth/internal/audit"
 	"tandem.example/services/auth/internal/clients"
 )
 
@@ -17,19 +18,22 @@ type handlers struct {
 }
 
 // Routes are the capability's HTTP face.
-func Routes(cfg bearer.Config, issuer *Issuer, desk *Desk, gate *Gate, reg prometheus.Registerer) ([]httpserver.Route, error) {
+func Routes(
+	cfg bearer.Config, issuer *Issuer, desk *Desk, gate *Gate, journal Journal, reg prometheus.Registerer,
+) ([]httpserver.Route, error) {
 	document, err := describe(cfg, clients.Vocabulary(issuer.roles), issuer.visitors != nil)
 	if err != nil {
 		return nil, err
 	}
 	h := handlers{issuer, desk, gate, newCounter(reg)}
-	post := func(path string, serve fiber.Handler) httpserver.Route {
-		return httpserver.Route{Method: fiber.MethodPost, Path: path, Handlers: gate.serve(path == "/token", serve), Errors: encodeError}
+	post := func(path string, kind audit.Type, serve fiber.Handler) httpserver.Route {
+		handlers := append([]fiber.Handler{watch(journal, kind)}, gate.serve(path == "/token", serve)...)
+		return httpserver.Route{Method: fiber.MethodPost, Path: path, Handlers: handlers, Errors: encodeError}
 	}
 	return []httpserver.Route{
-		post("/token", h.token),
-		post("/revoke", h.revoke),
-		post("/introspect", h.introspect),
+		post("/token", audit.TokenIssue, h.token),
+		post("/revoke", audit.TokenRevoke, h.revoke),
+		post("/introspect", "", h.introspect),
 		httpserver.Document("/.well-known/oauth-authorization-server", httpserver.JSON, document),
 	}, nil
 }
@@ -46,6 +50,7 @@ func (h handlers) begin(c *fiber.Ctx) (clients.Client, Form, error) {
 
 func (h handlers) authenticate(c *fiber.Ctx, said credentials) (clients.Client, error) {
 	client, err := h.gate.Authenticate(c.UserContext(), said.id, said.secret)
+	attemptOf(c).client = client.ID
 	return client, challenge(c, err)
 }
 
@@ -65,11 +70,13 @@ func read(c *fiber.Ctx) (credentials, Form, error) {
 		authorization = append(authorization, string(value))
 	}
 	said, err := readCredentials(authorization, f)
+	attemptOf(c).said = said.id
 	return said, f, challenge(c, err)
 }
 
 func (h handlers) token(c *fiber.Ctx) error {
 	said, f, err := read(c)
+	attemptOf(c).asks(f)
 	var a Response
 	if err == nil {
 		a, err = h.grant(c, said, f)
@@ -90,7 +97,9 @@ func (h handlers) grant(c *fiber.Ctx, said credentials, f Form) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	return h.issuer.Grant(c.UserContext(), begun, client, f)
+	a, err := h.issuer.Grant(c.UserContext(), begun, client, f)
+	attemptOf(c).whose = a.whose
+	return a, err
 }
 
 type revoked struct {
@@ -109,6 +118,7 @@ func (h handlers) revoke(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	attemptOf(c).nothing = n == 0
 	return httpserver.Send(c, fiber.StatusOK, revoked{n})
 }
 

@@ -15,6 +15,8 @@ type Response struct {
 	ExpiresIn    int64         `json:"expires_in"`
 	RefreshToken string        `json:"refresh_token,omitempty"`
 	Scope        bearer.Scopes `json:"scope"`
+
+	whose sessions.Issued // for the journal; of a refusal as much as is known
 }
 
 func (i *Issuer) sign(s sessions.Issued) (Response, error) {
@@ -32,6 +34,6 @@ func (i *Issuer) sign(s sessions.Issued) (Response, error) {
 	}
 	return Response{
 		AccessToken: raw, TokenType: "Bearer", RefreshToken: s.Refresh, Scope: s.Scopes,
-		ExpiresIn: int64(time.Until(s.Expires) / time.Second),
+		ExpiresIn: int64(time.Until(s.Expires) / time.Second), whose: s,
 	}, nil
 }

@@ -131,7 +131,7 @@ func (i *Issuer) Grant(ctx context.Context, begun *sessions.Login, client client
 	}
 	issued, err := grant(ctx, begun, client, f)
 	if err != nil {
-		return Response{}, refusal(err)
+		return Response{whose: issued}, refusal(err)
 	}
 	a, err := i.sign(issued)
 	if name == GrantExchange {
