@@ -96,7 +96,7 @@ func TestASVS_16_3_1_16_2_1_EveryAttemptIsInTheLog(t *testing.T) {
 			"type": "token.issue", "outcome": "failure", "reason": "invalid_credentials", "client_id": demo, "actor": demo, "subject": "",
 		}},
 		"wrong password": {login(user, "not-the-password"), 400, map[string]string{
-			"type": "token.issue", "outcome": "failure", "reason": "invalid_credentials", "client_id": demo,
+			"type": "token.issue", "outcome": "failure", "reason": "invalid_credentials", "client_id": demo, "subject": claims.Subject,
 		}},
 		"wide scope": {login(user, password, "scope", "admin"), 400, map[string]string{
 			"type": "token.issue", "outcome": "failure", "reason": "invalid_scope", "subject": claims.Subject,
