@@ -44,6 +44,10 @@ var document = func() *contract.Contract {
 	return c
 }()
 
+// asProgram makes this binary the service's own program, for tests that need a
+// process.
+const asProgram = "TEST_AS_AUTHD"
+
 // TestMain also demands, when all tests were run, that together they have seen
 // everything that the document says.
 func TestMain(m *testing.M) {
@@ -52,10 +56,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(document.Verdict(devstack.Tests{M: m}.Run()))
 }
-
-// asProgram makes this binary the service's own program, for tests that need a
-// process.
-const asProgram = "TEST_AS_AUTHD"
 
 const audience = "tandem"
 
