@@ -16,6 +16,8 @@ type admission struct {
 	trip      *epoch.Trip
 	probe     probe
 	external  External
+	status    Status // asked about raw, where there is no trip
+	raw       string
 	answered  bool
 	err       error
 }
@@ -55,6 +57,12 @@ func (a *admission) await(ctx context.Context) error {
 }
 
 func (a *admission) ask(ctx context.Context) error {
+	if a.trip == nil {
+		if a.status == nil {
+			return nil
+		}
+		return a.status.Live(ctx, a.raw)
+	}
 	if err := a.trip.Do(ctx); err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package bearer
 
 import (
-	"errors"
-	"strings"
 	"sync"
 
 	"github.com/gofiber/fiber/v2"
@@ -11,19 +9,10 @@ import (
 	"tandem.example/pkg/fault"
 )
 
-const realm = `Bearer realm="tandem"`
-
 // challenge adds what RFC 6750 §3 wants beside a 401 or 403.
 func challenge(c *fiber.Ctx, err error, scopes []string) error {
-	f := fault.From(err)
-	switch {
-	case f.Kind == fault.Forbidden:
-		c.Set(fiber.HeaderWWWAuthenticate, realm+`, error="insufficient_scope", scope="`+strings.Join(scopes, " ")+`"`)
-	case f.Kind != fault.Unauthenticated:
-	case errors.Is(f, ErrMissing):
-		c.Set(fiber.HeaderWWWAuthenticate, realm)
-	default:
-		c.Set(fiber.HeaderWWWAuthenticate, realm+`, error="invalid_token", error_description="`+f.Detail+`"`)
+	if text := challengeOf(fault.From(err), scopes); text != "" {
+		c.Set(fiber.HeaderWWWAuthenticate, text)
 	}
 	return err
 }
