@@ -1,9 +1,6 @@
 package coherent
 
-import (
-	"fmt"
-	"strconv"
-)
+import "strconv"
 
 // Cell names one cached thing, the same in every process: a path such as
 // "resources/<tenant>/<id>". It becomes the hash tag of its keys.
@@ -11,82 +8,4 @@ type Cell string
 
 func (c Cell) key(epoch int64, part string) string {
 	return "cache:" + strconv.FormatInt(epoch, 10) + ":{" + string(c) + "}:" + part
-}
-
-// The stored form of a value: 'V', a byte that names the body's codec, the
-// version as 16 hexadecimal digits, the body. Digits of one width let the
-// scripts compare versions as text, without a loss of precision.
-const (
-	valueMark  = 'V'
-	leaseMark  = 'L'
-	codecJSON  = '1'
-	headerSize = 2 + 16
-)
-
-func encodeVersion(v int64) string { return fmt.Sprintf("%016x", v) }
-
-func encode(e Entry) []byte {
-	out := make([]byte, 0, headerSize+len(e.Body))
-	out = append(out, valueMark, codecJSON)
-	out = append(out, encodeVersion(e.Version)...)
-	return append(out, e.Body...)
-}
-
-// decode shares the memory of stored. It reports false for a lease, and for a
-// value in a codec of another release, which is read from the database instead.
-func decode(stored []byte) (Entry, bool) {
-	if len(stored) < headerSize || stored[0] != valueMark || stored[1] != codecJSON {
-		return Entry{}, false
-	}
-	var version int64
-	for _, digit := range stored[2:headerSize] {
-		n, ok := fromHex(digit)
-		if !ok {
-			return Entry{}, false
-		}
-		version = version<<4 | n
-	}
-	return Entry{Version: version, Body: stored[headerSize:]}, version > 0
-}
-
-func fromHex(digit byte) (int64, bool) {
-	switch {
-	case '0' <= digit && digit <= '9':
-		return int64(digit - '0'), true
-	case 'a' <= digit && digit <= 'f':
-		return int64(digit-'a') + 10, true
-	default:
-		return 0, false
-	}
-}
-
-// The stored form of a list: 'N', the codec, the generation it was read under,
-// the body. The form of a lease, and so of a generation: 'L' and the token.
-const (
-	listMark       = 'N'
-	generationSize = 26
-	listHeader     = 2 + generationSize
-)
-
-func encodeList(generation string, body []byte) []byte {
-	out := make([]byte, 0, listHeader+len(body))
-	out = append(out, listMark, codecJSON)
-	out = append(out, generation...)
-	return append(out, body...)
-}
-
-// generationOf reads what a scope's cell holds; nothing if there is none.
-func generationOf(stored string) string {
-	if len(stored) != 1+generationSize || stored[0] != leaseMark {
-		return ""
-	}
-	return stored[1:]
-}
-
-// decodeList reports false unless the list was stored under that generation.
-func decodeList(stored, generation string) ([]byte, bool) {
-	if generation == "" || len(stored) < listHeader || stored[0] != listMark || stored[1] != codecJSON || stored[2:listHeader] != generation {
-		return nil, false
-	}
-	return []byte(stored[listHeader:]), true
 }

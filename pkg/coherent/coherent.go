@@ -37,7 +37,7 @@ import (
 )
 
 const (
-	valueLife  = 10 * time.Minute // the lifetime in Redis of what is stored, and of a generation; less up to a tenth
+	valueLife  = 10 * time.Minute // the usual lifetime in Redis of what is stored, and that of a generation
 	leaseLife  = 3 * time.Second  // a fill later than this is refused
 	softFor    = 5 * time.Second  // a marker older than this is resolved by whoever meets it
 	resolveFor = 200 * time.Millisecond
@@ -50,6 +50,7 @@ const (
 type Entry struct {
 	Version int64 // positive, and growing with each committed write of the cell
 	Body    []byte
+	Life    time.Duration // in Redis, less up to a tenth at random; zero for ten minutes
 }
 
 // Config is what a Cache is made of.
@@ -60,7 +61,14 @@ type Config struct {
 	// Admit, if set, is asked before a read goes on from its first round trip;
 	// its error ends the read. The check of a token that rides along in that
 	// round trip is awaited here.
-	Admit   func(context.Context) error
+	Admit func(context.Context) error
+	// Codec names the format of bodies and is '1' if it is zero. A release whose
+	// bodies look different has another, so that it does not serve those of the
+	// release before, nor that one those of this.
+	Codec byte
+	// MaxBody is the size in bytes of the largest body that is stored, 512 KiB if
+	// it is zero. Larger ones are read from the database each time.
+	MaxBody int
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
@@ -68,6 +76,7 @@ type Config struct {
 // Cache is safe for concurrent use.
 type Cache struct {
 	cfg       Config
+	codec     codec
 	metrics   metrics
 	flights   [kinds]*flights
 	resolving sync.Map       // token and cell of each marker that is being resolved
@@ -80,8 +89,14 @@ func New(cfg Config) *Cache {
 	if cfg.Admit == nil {
 		cfg.Admit = func(context.Context) error { return nil }
 	}
+	if cfg.Codec == 0 {
+		cfg.Codec = '1'
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = 512 << 10
+	}
 	return &Cache{
-		cfg: cfg, metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, behindOpen),
+		cfg: cfg, codec: codec(cfg.Codec), metrics: newMetrics(cfg.Metrics), slots: make(chan struct{}, behindOpen),
 		flights: [kinds]*flights{newFlights(), newFlights()},
 	}
 }

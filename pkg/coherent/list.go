@@ -23,8 +23,8 @@ type List struct {
 	Query string // which of them, in one form for all that mean the same
 }
 
-func (l List) key(epoch int64) string {
-	sum := sha256.Sum256([]byte(l.Query))
+func (l List) key(epoch int64, k codec) string {
+	sum := sha256.Sum256([]byte(string(rune(k)) + l.Query))
 	return l.Scope.key(epoch, "l:"+base64.RawURLEncoding.EncodeToString(sum[:]))
 }
 
@@ -39,7 +39,7 @@ func (c *Cache) ReadList(ctx context.Context, list List, load Load) (Entry, Sour
 	trip := c.trip(ctx)
 	miss := load.as(BypassNoRedis)
 	if trip != nil {
-		found, err := lookUp(ctx, trip, list)
+		found, err := c.codec.lookUp(ctx, trip, list)
 		if found.hit {
 			return found.entry, c.count(lists, Hit), nil
 		}
@@ -48,7 +48,7 @@ func (c *Cache) ReadList(ctx context.Context, list List, load Load) (Entry, Sour
 			miss = func(ctx context.Context, late bool) (Entry, Source, error) {
 				found := look{generation: before}
 				if late { // somebody may have stored it since
-					found, _ = lookUp(ctx, e.Trip(), list) // what fails here fails at LEASE, too
+					found, _ = c.codec.lookUp(ctx, e.Trip(), list) // what fails here fails at LEASE, too
 				}
 				return c.missList(ctx, e, list, found, load)
 			}
@@ -64,9 +64,9 @@ type look struct {
 	hit        bool
 }
 
-func lookUp(ctx context.Context, trip *epoch.Trip, list List) (look, error) {
+func (k codec) lookUp(ctx context.Context, trip *epoch.Trip, list List) (look, error) {
 	number := trip.Epoch().Number()
-	cmd := redis.NewSliceCmd(ctx, "mget", list.Scope.key(number, "v"), list.key(number))
+	cmd := redis.NewSliceCmd(ctx, "mget", list.Scope.key(number, "v"), list.key(number, k))
 	trip.Add(cmd)
 	if err := trip.Do(ctx); err != nil { // model: gen.pml, MGET
 		return look{}, err
@@ -86,7 +86,7 @@ func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, found l
 	}
 	generation := found.generation
 	if generation == "" {
-		g, err := lease(ctx, e, list.Scope, newGeneration(), lifetime())
+		g, err := c.codec.lease(ctx, e, list.Scope, newGeneration(), lifetime(0))
 		if why, stop := c.hindrance(ctx, e, list.Scope, g, err); stop {
 			return load.as(why)(ctx, false)
 		}
@@ -96,6 +96,5 @@ func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, found l
 	if err != nil {
 		return Entry{}, 0, err
 	}
-	filled, err := fillList(ctx, e, list, generation, entry.Body)
-	return entry, c.filled(filled, err), nil
+	return entry, c.store(entry, func() (bool, error) { return c.codec.fillList(ctx, e, list, generation, entry) }), nil
 }

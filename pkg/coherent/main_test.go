@@ -57,7 +57,7 @@ type process struct {
 	db     *crdb.DB
 }
 
-func (w *world) process() *process {
+func (w *world) process(changes ...func(*Config)) *process {
 	w.t.Helper()
 	cfg := redisfx.Config{URL: env.Secret(w.stack.RedisURL), UseTLS: true, CAFile: w.stack.CAFile, PoolSize: 16}
 	options := func() (*redis.Options, error) {
@@ -72,7 +72,11 @@ func (w *world) process() *process {
 		Recover: func(context.Context, *epoch.Epoch) error { return nil }, Log: zap.NewNop(),
 	})
 	k.Start()
-	c := New(Config{Region: "here", Epochs: k, Arbiter: NewPostgres(w.db), Log: zap.NewNop(), Metrics: prometheus.NewRegistry()})
+	made := Config{Region: "here", Epochs: k, Arbiter: NewPostgres(w.db), Log: zap.NewNop(), Metrics: prometheus.NewRegistry()}
+	for _, change := range changes {
+		change(&made)
+	}
+	c := New(made)
 	w.t.Cleanup(func() {
 		if err := errors.Join(c.Stop(context.Background()), k.Stop(context.Background())); err != nil {
 			w.t.Error(err)

@@ -18,6 +18,8 @@ type metrics struct {
 	reads    [kinds][sources]prometheus.Counter
 	flights  prometheus.Counter
 	joins    prometheus.Counter
+	fills    *prometheus.CounterVec
+	markers  *prometheus.CounterVec
 	resolves *prometheus.CounterVec
 }
 
@@ -32,6 +34,12 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		joins: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cache_flight_joins_total", Help: "Readers that joined another reader's way to the database.",
 		}),
+		fills: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cache_fills_total", Help: "What became of values read to be stored (stored, refused, failed, oversize); of writes only oversize.",
+		}, []string{"result"}),
+		markers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cache_markers_found_total", Help: "Write markers that kept a reader from the cache, by state (pending, overdue).",
+		}, []string{"state"}),
 		resolves: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cache_resolves_total", Help: "Write markers settled by asking the database, by outcome.",
 		}, []string{"outcome"}),
@@ -42,7 +50,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}
 	}
 	if reg != nil {
-		reg.MustRegister(reads, m.flights, m.joins, m.resolves)
+		reg.MustRegister(reads, m.flights, m.joins, m.fills, m.markers, m.resolves)
 	}
 	return m
 }
@@ -57,6 +65,8 @@ func (m metrics) resolved(o Outcome, err error) {
 		m.resolves.WithLabelValues("aborted").Inc()
 	}
 }
+
+func (m metrics) filled(result string) { m.fills.WithLabelValues(result).Inc() }
 
 func (c *Cache) count(of kind, s Source) Source {
 	c.metrics.reads[of][s].Inc()

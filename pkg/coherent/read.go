@@ -21,7 +21,7 @@ func (c *Cache) Read(ctx context.Context, cell Cell, load Load) (Entry, Source, 
 	trip := c.trip(ctx)
 	var failed error
 	if trip != nil {
-		entry, hit, err := get(ctx, trip, cell)
+		entry, hit, err := c.codec.get(ctx, trip, cell)
 		if hit {
 			return entry, c.count(items, Hit), nil
 		}
@@ -83,26 +83,29 @@ func (c *Cache) onward(ctx context.Context, of kind, key string, miss forward) (
 
 // get is the hit path: one GET, in the same round trip as whatever else the
 // request has on board. The trip confirms the epoch after the reply.
-func get(ctx context.Context, trip *epoch.Trip, cell Cell) (Entry, bool, error) {
+func (k codec) get(ctx context.Context, trip *epoch.Trip, cell Cell) (Entry, bool, error) {
 	cmd := redis.NewStringCmd(ctx, "get", cell.key(trip.Epoch().Number(), "v"))
 	trip.Add(cmd) // model: core.pml, GET
 	if err := trip.Do(ctx); err != nil {
 		return Entry{}, false, err
 	}
 	stored, _ := cmd.Bytes() // nothing if there is no such key; any other failure was the trip's
-	entry, hit := decode(stored)
+	entry, hit := k.decode(stored)
 	return entry, hit, nil
 }
 
 func (c *Cache) miss(ctx context.Context, e *epoch.Epoch, cell Cell, load Load) (Entry, Source, error) {
-	g, err := lease(ctx, e, cell, newLease(), leaseLife.Milliseconds())
+	g, err := c.codec.lease(ctx, e, cell, newLease(), leaseLife.Milliseconds())
 	if g.hit && e.Held() == nil {
 		return g.entry, Hit, nil
 	}
 	if why, stop := c.hindrance(ctx, e, cell, g, err); stop {
 		return load.as(why)(ctx, false)
 	}
-	if g.token == "" {
+	switch {
+	case g.foreign:
+		return load.as(MissForeign)(ctx, false)
+	case g.token == "":
 		return load.as(MissLeased)(ctx, false)
 	}
 	// model: core.pml, LOAD
@@ -110,8 +113,7 @@ func (c *Cache) miss(ctx context.Context, e *epoch.Epoch, cell Cell, load Load) 
 	if err != nil {
 		return Entry{}, 0, err
 	}
-	filled, err := fill(ctx, e, cell, g.token, entry)
-	return entry, c.filled(filled, err), nil
+	return entry, c.store(entry, func() (bool, error) { return c.codec.fill(ctx, e, cell, g.token, entry) }), nil
 }
 
 // hindrance tells why nothing can be filled after this answer to LEASE. A marker
@@ -120,19 +122,34 @@ func (c *Cache) hindrance(ctx context.Context, e *epoch.Epoch, cell Cell, g gran
 	if err != nil {
 		return BypassNoRedis, true
 	}
-	if g.overdue != "" {
+	switch {
+	case g.overdue != "":
+		c.metrics.markers.WithLabelValues("overdue").Inc()
 		c.resolveBehind(ctx, e, cell, g.overdue)
+	case g.marked:
+		c.metrics.markers.WithLabelValues("pending").Inc()
 	}
 	return BypassMarked, g.marked
 }
 
-func (c *Cache) filled(stored bool, err error) Source {
-	if err != nil {
-		c.cfg.Log.Debug("fill failed", zap.Error(err))
+// store fills, unless the body is too large. A fill that fails costs the next
+// reader a miss, and nobody anything else.
+func (c *Cache) store(entry Entry, fill func() (bool, error)) Source {
+	if len(entry.Body) > c.cfg.MaxBody {
+		c.metrics.filled("oversize")
+		return MissOversize
 	}
-	if !stored {
+	stored, err := fill()
+	switch {
+	case err != nil:
+		c.metrics.filled("failed")
+		c.cfg.Log.Debug("fill failed", zap.Error(err))
+		return MissUnfilled
+	case !stored:
+		c.metrics.filled("refused")
 		return MissUnfilled
 	}
+	c.metrics.filled("stored")
 	return Miss
 }
 

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"math/rand/v2"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
@@ -51,7 +52,7 @@ func mark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string) error
 // unmark takes the token off every cell. With a version it also drops what is
 // older, and on the item it leaves the entry, if that has a body and no other
 // writer is at work there.
-func unmark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string, item Cell, entry Entry) error {
+func (k codec) unmark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string, item Cell, entry Entry) error {
 	version := ""
 	if entry.Version > 0 {
 		version = encodeVersion(entry.Version)
@@ -60,9 +61,9 @@ func unmark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string, ite
 	for i, cell := range cells {
 		var blob []byte
 		if cell == item && version != "" && entry.Body != nil {
-			blob = encode(entry)
+			blob = k.encode(entry)
 		}
-		calls[i] = call{keys(e, cell), []any{token, version, blob, lifetime()}}
+		calls[i] = call{keys(e, cell), []any{token, version, blob, lifetime(entry.Life)}}
 	}
 	return each(ctx, e, unmarkScript, calls)
 }
@@ -73,11 +74,12 @@ type grant struct {
 	other   string // of somebody else's
 	entry   Entry  // if somebody filled the cell meanwhile
 	hit     bool
+	foreign bool // they filled it in another codec
 	marked  bool
 	overdue string // token of a marker past its deadline
 }
 
-func lease(ctx context.Context, e *epoch.Epoch, cell Cell, token string, life int64) (grant, error) {
+func (k codec) lease(ctx context.Context, e *epoch.Epoch, cell Cell, token string, life int64) (grant, error) {
 	reply, err := leaseScript.Run(ctx, e.Redis(), keys(e, cell), token, life).Text()
 	if err != nil {
 		return grant{}, epoch.Unavailable(err)
@@ -92,29 +94,32 @@ func lease(ctx context.Context, e *epoch.Epoch, cell Cell, token string, life in
 	case 'X':
 		return grant{marked: true, overdue: reply[1:]}, nil
 	}
-	entry, hit := decode([]byte(reply))
-	return grant{entry: entry, hit: hit}, nil
+	entry, hit := k.decode([]byte(reply))
+	return grant{entry: entry, hit: hit, foreign: !hit}, nil
 }
 
 // fill stores an entry under a lease and tells whether it still was ours.
-func fill(ctx context.Context, e *epoch.Epoch, cell Cell, token string, entry Entry) (bool, error) {
-	k := keys(e, cell)
-	n, err := fillScript.Run(ctx, e.Redis(), append(k, k[0]), token, encode(entry), lifetime()).Int()
+func (k codec) fill(ctx context.Context, e *epoch.Epoch, cell Cell, token string, entry Entry) (bool, error) {
+	at := keys(e, cell)
+	n, err := fillScript.Run(ctx, e.Redis(), append(at, at[0]), token, k.encode(entry), lifetime(entry.Life)).Int()
 	return n == 1, err
 }
 
 // fillList stores a list under its scope's generation and tells whether that
 // still was the current one.
-func fillList(ctx context.Context, e *epoch.Epoch, list List, nonce string, body []byte) (bool, error) {
-	k := append(keys(e, list.Scope), list.key(e.Number()))
-	n, err := fillScript.Run(ctx, e.Redis(), k, nonce, encodeList(nonce, body), lifetime()).Int()
+func (k codec) fillList(ctx context.Context, e *epoch.Epoch, list List, generation string, entry Entry) (bool, error) {
+	at := append(keys(e, list.Scope), list.key(e.Number(), k))
+	n, err := fillScript.Run(ctx, e.Redis(), at, generation, encodeList(generation, entry.Body), lifetime(entry.Life)).Int()
 	return n == 1, err
 }
 
 // lifetime spreads expiries, so that what was filled together does not end
 // together. It is in milliseconds.
-func lifetime() int64 {
-	return (valueLife - rand.N(valueLife/10)).Milliseconds() //nolint:gosec // jitter, not a secret
+func lifetime(life time.Duration) int64 {
+	if life <= 0 {
+		life = valueLife
+	}
+	return max(1, (life - rand.N(life/10+1)).Milliseconds()) //nolint:gosec // jitter, not a secret
 }
 
 func newToken() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -10,6 +10,9 @@ import (
 	"tandem.example/pkg/epoch"
 )
 
+// one is the usual codec.
+const one = codec('1')
+
 // script is a cell of its own on which a test plays the steps of a race.
 type script struct {
 	t    *testing.T
@@ -23,17 +26,17 @@ func (s script) unmark(token string, v int64, body string) {
 	if body != "" {
 		e.Body = []byte(body)
 	}
-	s.must(unmark(s.t.Context(), s.e, []Cell{s.cell}, token, s.cell, e))
+	s.must(one.unmark(s.t.Context(), s.e, []Cell{s.cell}, token, s.cell, e))
 }
 
 func (s script) lease() grant {
-	g, err := lease(s.t.Context(), s.e, s.cell, newLease(), leaseLife.Milliseconds())
+	g, err := one.lease(s.t.Context(), s.e, s.cell, newLease(), leaseLife.Milliseconds())
 	s.must(err)
 	return g
 }
 
 func (s script) fill(token string, v int64, body string) bool {
-	ok, err := fill(s.t.Context(), s.e, s.cell, token, Entry{v, []byte(body)})
+	ok, err := one.fill(s.t.Context(), s.e, s.cell, token, Entry{Version: v, Body: []byte(body)})
 	s.must(err)
 	return ok
 }
@@ -52,7 +55,7 @@ func (s script) holds(version int64) {
 	if err != nil && !errors.Is(err, redis.Nil) {
 		s.t.Fatal(err)
 	}
-	got, _ := decode(stored)
+	got, _ := one.decode(stored)
 	if got.Version != version {
 		s.t.Errorf("readers hit version %d, not %d", got.Version, version)
 	}
@@ -187,7 +190,7 @@ func TestAMarkerNeverExpires(t *testing.T) {
 	if ttl := e.Redis().PTTL(t.Context(), keys(e, cell)[1]).Val(); ttl != -1 {
 		t.Errorf("the marker ends in %s", ttl)
 	}
-	if err := unmark(t.Context(), e, []Cell{cell}, "w", cell, Entry{1, []byte("a")}); err != nil {
+	if err := one.unmark(t.Context(), e, []Cell{cell}, "w", cell, Entry{Version: 1, Body: []byte("a")}); err != nil {
 		t.Fatal(err)
 	}
 	if ttl := e.Redis().PTTL(t.Context(), keys(e, cell)[0]).Val(); ttl <= 0 || ttl > valueLife {

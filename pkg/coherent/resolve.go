@@ -33,7 +33,7 @@ func (c *Cache) resolveBehind(ctx context.Context, e *epoch.Epoch, cell Cell, to
 func (c *Cache) resolve(ctx context.Context, e *epoch.Epoch, cell Cell, id uuid.UUID) {
 	outcome, err := c.cfg.Arbiter.Decide(ctx, id) // model: core.pml, DECIDE
 	if err == nil {                               // model: core.pml, RESOLVE
-		err = unmark(ctx, e, []Cell{cell}, id.String(), "", Entry{Version: outcome.Version})
+		err = c.codec.unmark(ctx, e, []Cell{cell}, id.String(), "", Entry{Version: outcome.Version})
 	}
 	c.metrics.resolved(outcome, err)
 	if err != nil {

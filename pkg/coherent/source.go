@@ -11,6 +11,8 @@ const (
 	MissUnfilled         // the database; a write overtook the fill, or it failed
 	MissLeased           // the database, since another reader fills the cell
 	MissJoined           // the database, read once for this reader and others
+	MissForeign          // the database, since the value is another release's
+	MissOversize         // the database; the value is too large to be stored
 	BypassMarked         // the database, since a write is under way
 	BypassAsked          // the database, since the reader asked for it
 	BypassNoRedis        // the database, since Redis did not answer
@@ -41,6 +43,10 @@ func (s Source) Cause() string {
 		return "leased"
 	case MissJoined:
 		return "joined"
+	case MissForeign:
+		return "codec"
+	case MissOversize:
+		return "oversize"
 	case BypassMarked:
 		return "marked"
 	case BypassAsked:

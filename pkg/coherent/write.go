@@ -142,8 +142,12 @@ const settleFor = 3 * time.Second
 // unmarkBehind removes the markers behind the answer. Until they are gone
 // readers go to the database; one that is never removed here is resolved by them.
 func (c *Cache) unmarkBehind(ctx context.Context, e *epoch.Epoch, change Change, op Operation, entry Entry) {
+	if len(entry.Body) > c.cfg.MaxBody {
+		c.metrics.filled("oversize")
+		entry.Body = nil
+	}
 	work := func(ctx context.Context) {
-		if err := unmark(ctx, e, change.Cells(), op.ID.String(), change.Item, entry); err != nil {
+		if err := c.codec.unmark(ctx, e, change.Cells(), op.ID.String(), change.Item, entry); err != nil {
 			c.cfg.Log.Warn("marker left behind", zap.Stringer("operation", op.ID), zap.Error(err))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"tandem.example/pkg/devstack"
 	"tandem.example/pkg/epoch"
+	"tandem.example/pkg/redisfx"
 )
 
 func TestTheFirstEpochOpensAtOnceAndForAll(t *testing.T) {
@@ -182,6 +183,36 @@ func TestAnEvictingServerIsRefused(t *testing.T) {
 	}
 	awaitLoss(t, k)
 	if err := e.Redis().ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, k, 1)
+}
+
+func TestAServerThatEvictedBeforeTheStartIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := redis.NewClient(w.options())
+	defer admin.Close() //nolint:errcheck // nothing follows
+	if err := admin.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lfu").Err(); err != nil {
+		t.Fatal(err)
+	}
+	var replays atomic.Int64
+	k := w.keeper(w.stack, counting(&replays))
+	deadline := time.After(2 * time.Minute)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !errors.Is(k.Ready(), redisfx.ErrEvicts) {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not refused: %v", k.Ready())
+		}
+	}
+	if _, err := k.Current(); !errors.Is(err, epoch.ErrUnavailable) || replays.Load() != 0 {
+		t.Errorf("%v after %d replays", err, replays.Load())
+	}
+	// Keys with an expiry may go: no marker has one.
+	if err := admin.ConfigSet(t.Context(), "maxmemory-policy", "volatile-lru").Err(); err != nil {
 		t.Fatal(err)
 	}
 	await(t, k, 1)

@@ -4,6 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
 	number   prometheus.Gauge
+	changes  prometheus.Counter
 	advances prometheus.Counter
 }
 
@@ -12,12 +13,15 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		number: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "redis_epoch", Help: "Number of the Redis incarnation in use.",
 		}),
+		changes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "redis_epoch_changes_total", Help: "Times this instance came to use another Redis incarnation, the first included.",
+		}),
 		advances: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "redis_epoch_advances_total", Help: "Times this instance declared another Redis the current one.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.number, m.advances)
+		reg.MustRegister(m.number, m.changes, m.advances)
 	}
 	return m
 }

@@ -126,6 +126,7 @@ func (k *Keeper) hold(bound *incarnation, row Row, sent time.Duration) {
 	e := k.current.Load()
 	if e == nil || e.number != row.Epoch {
 		e = bound.epoch(row.Epoch, k.held)
+		k.metrics.changes.Inc()
 		k.cfg.Log.Info("epoch held", zap.Int64("epoch", row.Epoch), zap.String("identity", bound.identity))
 	}
 	e.until.Store(int64(sent + leaseFor))

@@ -10,8 +10,8 @@ func TestEncodeOrdersVersionsAsText(t *testing.T) {
 	t.Parallel()
 	last := ""
 	for _, v := range []int64{1, 9, 10, 255, 256, 1 << 53, 1<<53 + 1, math.MaxInt64} {
-		stored := encode(Entry{Version: v, Body: []byte("{}")})
-		got, ok := decode(stored)
+		stored := one.encode(Entry{Version: v, Body: []byte("{}")})
+		got, ok := one.decode(stored)
 		if !ok || got.Version != v || string(got.Body) != "{}" {
 			t.Errorf("version %d came back as %+v", v, got)
 		}
@@ -29,15 +29,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("V20000000000000001{}"))
 	f.Add([]byte("V1000000000000000g{}"))
 	f.Fuzz(func(t *testing.T, stored []byte) {
-		e, ok := decode(stored)
+		e, ok := one.decode(stored)
 		if !ok {
 			return
 		}
 		if e.Version <= 0 {
 			t.Fatalf("version %d", e.Version)
 		}
-		if !bytes.Equal(encode(e), stored) {
-			t.Fatalf("%q decodes to what encodes as %q", stored, encode(e))
+		if !bytes.Equal(one.encode(e), stored) {
+			t.Fatalf("%q decodes to what encodes as %q", stored, one.encode(e))
 		}
 	})
 }
