@@ -43,20 +43,20 @@ func refuses(t *testing.T, want error, header members, changes ...members) {
 func TestWhatTheSDKLeavesOpen(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]func(*testing.T){
-		"the keys are fetched on every call":                      keysOnEveryCall,
-		"an unknown kid costs an upstream call each time":         unknownKids,
-		"use prolongs the life of a withdrawn key":                withdrawnKey,
-		"each program shares one key cache":                       sharedCache,
-		"the issuer needs only to look like Clerk's":              looseIssuer,
-		"exp, sid, aud and typ are not asked for (RFC 8725 §3.8)": missingClaims,
+		"the keys are fetched on every call":                                                    keysOnEveryCall,
+		"an unknown kid costs an upstream call each time":                                       unknownKids,
+		"ASVS 9.1.3 use prolongs the life of a withdrawn key":                                   withdrawnKey,
+		"each program shares one key cache":                                                     sharedCache,
+		"RFC 8725 3.8 the issuer needs only to look like Clerk's":                               looseIssuer,
+		"RFC 8725 3.10, 3.11, ASVS 9.2.1, 9.2.2, 9.2.3 exp, sid, aud and typ are not asked for": missingClaims,
 		"a pending session passes": func(t *testing.T) {
 			t.Helper()
 			refuses(t, ErrPending, nil, members{"sts": "pending"})
 		},
-		"an empty azp passes the allow-list":                  emptyParty,
-		"version 2 without an organisation reports version 1": noOrganisation,
-		"ids go into URLs unescaped":                          unescapedIDs,
-		"upstream faults are passed on as they come":          upstreamFaults,
+		"an empty azp passes the allow-list":                     emptyParty,
+		"version 2 without an organisation reports version 1":    noOrganisation,
+		"RFC 8725 3.10 ids go into URLs unescaped":               unescapedIDs,
+		"ASVS 16.5.2 upstream faults are passed on as they come": upstreamFaults,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

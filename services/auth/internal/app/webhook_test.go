@@ -143,7 +143,7 @@ func TestAnEndAtClerkEndsAllThatCameOfIt(t *testing.T) {
 	}
 }
 
-func TestAUserDeletedAtClerkIsDeletedHere(t *testing.T) {
+func TestASVS742AUserDeletedAtClerkIsDeletedHere(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{Clerk: true})
 	first := s.visitor(clerk.Wish{})
@@ -154,6 +154,9 @@ func TestAUserDeletedAtClerkIsDeletedHere(t *testing.T) {
 		if got := s.deliver(n); got.status != 200 || got.body != want {
 			t.Fatalf("%d %s, want %s", got.status, got.body, want)
 		}
+	}
+	if n := s.count(`SELECT count(*) FROM audit WHERE type = 'user.end_sessions' AND subject = $1`, first.UserID); n != 1 {
+		t.Errorf("the repetition was acted on: %d lines in the log", n)
 	}
 	s.over("the first session", first)
 	s.over("the second session", second)
