@@ -14,7 +14,11 @@ import (
 
 var errMissing = errors.New("missing programs")
 
-const programSpin = "spin"
+const (
+	programSpin  = "spin"
+	programNginx = "nginx"
+	programNPM   = "npm"
+)
 
 // packages are the names of what brings a program.
 type packages struct{ apt, brew []string }
@@ -25,6 +29,10 @@ func packagesOf(program string) packages {
 		return packages{apt: []string{"redis-server"}, brew: []string{"redis"}}
 	case programSpin:
 		return packages{apt: []string{"spin"}, brew: []string{"spin"}}
+	case programNginx:
+		return packages{apt: []string{"nginx-light"}, brew: []string{"nginx"}}
+	case programNPM:
+		return packages{apt: []string{"nodejs", "npm"}, brew: []string{"node"}}
 	case programCompiler:
 		return packages{apt: []string{"gcc", "libc6-dev"}, brew: []string{"llvm"}}
 	default:
@@ -43,10 +51,16 @@ func Prepare(ctx context.Context, c Config) error {
 }
 
 // PrepareTests adds what the tests need, which is servers of their own whatever
-// the environment names, and the C compiler of the race detector.
+// the environment names, a gateway and a client that others wrote, and the C
+// compiler of the race detector.
 func PrepareTests(ctx context.Context, c Config) error {
 	return c.add(ctx, func() []string {
 		missing := devstack.Missing(devstack.Options{Database: true, Redis: true})
+		for _, program := range []string{programNginx, programNPM} {
+			if _, err := exec.LookPath(program); err != nil {
+				missing = append(missing, program)
+			}
+		}
 		if !compiles(ctx) {
 			missing = append(missing, programCompiler)
 		}
