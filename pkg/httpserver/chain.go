@@ -51,7 +51,11 @@ func (s *Server) observe(e *endpoint) fiber.Handler {
 func (s *Server) answerErrors(e *endpoint) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if err := protect(c); err != nil {
-			return answer(c, requestOf(c.UserContext()), e.encode, err)
+			encode := e.encode
+			if encode == nil {
+				encode = s.encoders[c.Path()] // of the path's other methods
+			}
+			return answer(c, requestOf(c.UserContext()), encode, err)
 		}
 		return nil
 	}

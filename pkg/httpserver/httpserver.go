@@ -26,7 +26,10 @@ type Route struct {
 	Method   string
 	Path     string // Fiber's template; also the route's name in logs and metrics
 	Handlers []fiber.Handler
-	Errors   Encoder // nil: problem documents
+	// Errors words the failures; nil: problem documents. It also words those of
+	// requests for this path that reach no handler: a wrong method, a body that is
+	// too long.
+	Errors Encoder
 	// NoPages is for what only other servers call: CORS answers nothing in the
 	// handlers' place there, a preflight request neither.
 	NoPages bool

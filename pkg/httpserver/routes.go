@@ -21,6 +21,7 @@ const unmatched = "unmatched"
 // answers the rest.
 func (s *Server) mount(routes []Route) error {
 	routes = slices.Clone(routes)
+	s.encoders = map[string]Encoder{}
 	slices.SortFunc(routes, func(a, b Route) int {
 		return cmp.Or(comparePaths(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
 	})
@@ -34,6 +35,9 @@ func (s *Server) mount(routes []Route) error {
 		}
 		e := s.endpoint(route.Path, route.Errors, methods...)
 		e.noPages = route.NoPages
+		if route.Errors != nil {
+			s.encoders[route.Path] = route.Errors
+		}
 		chain := s.chain(e, route.Handlers)
 		for _, method := range methods {
 			s.app.Add(method, route.Path, chain...)

@@ -30,6 +30,7 @@ type Server struct {
 	failed      func(error)
 	app         *fiber.App
 	rest        *endpoint
+	encoders    map[string]Encoder // by path, of routes that word their failures; never written after New
 	fixed       []field
 	idHeader    []byte
 	admin       *http.Server
@@ -107,7 +108,7 @@ func (s *Server) fiber() *fiber.App {
 func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	lingerOnClose(c)
 	r := s.begin(c, s.rest)
-	err = answer(c, r, nil, err)
+	err = answer(c, r, s.encoders[c.Path()], err)
 	s.finish(c, r)
 	return err
 }

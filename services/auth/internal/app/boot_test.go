@@ -37,7 +37,7 @@ func TestBoot(t *testing.T) {
 	if got := s.send(s.request(http.MethodGet, "/nowhere", "", nil)); got.status != 404 || got.text("code") != "route_not_found" {
 		t.Errorf("unknown route: %d %s", got.status, got.body)
 	}
-	if got := s.send(s.request(http.MethodGet, "/token", "", nil)); got.status != 405 || got.header.Get("Allow") == "" {
+	if got := s.send(s.request(http.MethodPut, "/v1/me", "", nil)); got.status != 405 || got.text("code") != "method_not_allowed" || got.header.Get("Allow") == "" {
 		t.Errorf("unknown method: %d %v", got.status, got.header)
 	}
 }

@@ -55,7 +55,7 @@ func TestEachRefusalOfAClient(t *testing.T) {
 		}{
 			"nothing asked for": {s.demo(path), 400, "invalid_request"},
 			"a stranger":        {s.post(path, "nobody", "x", "token", "x"), 401, "invalid_client"},
-			"a long body":       {s.demo(path, "x", long), 413, "body_too_large"},
+			"a long body":       {s.demo(path, "x", long), 413, "invalid_request"},
 		} {
 			if code := test.got.text("error") + test.got.text("code"); test.got.status != test.status || code != test.code {
 				t.Errorf("%s, %s: %d %s", path, name, test.got.status, test.got.body)
