@@ -1,2 +1,2 @@
 -- +goose Up
-CREATE INDEX IF NOT EXISTS sessions_subject ON sessions (subject, created_at, id);
+CREATE INDEX IF NOT EXISTS sessions_subject ON sessions (subject, id);

@@ -1,2 +1,2 @@
 -- +goose Up
-CREATE INDEX IF NOT EXISTS sessions_client ON sessions (client_id, created_at, id);
+CREATE INDEX IF NOT EXISTS sessions_client ON sessions (client_id, id);

@@ -1,2 +1,2 @@
 -- +goose Up
-CREATE INDEX IF NOT EXISTS sessions_origin ON sessions (origin, created_at, id);
+CREATE INDEX IF NOT EXISTS sessions_origin ON sessions (origin, id);

@@ -1,8 +1,11 @@
 package app_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"tandem.example/pkg/devstack"
@@ -22,6 +25,12 @@ var guarded = slices.Concat(
 	[]door{
 		{method: http.MethodGet, path: "/v1/me", clerk: true},
 		{method: http.MethodPost, path: "/logout", writes: true},
+		{method: http.MethodPost, path: "/logout/all", writes: true},
+		{method: http.MethodGet, path: "/v1/sessions"},
+		{method: http.MethodDelete, path: "/v1/sessions/{sid}", writes: true},
+		{method: http.MethodPost, path: "/v1/users/0199a000-0000-7000-8000-000000000000/revoke", admin: true, writes: true},
+		{method: http.MethodPost, path: "/v1/clients/nobody/revoke", admin: true, writes: true},
+		{method: http.MethodPost, path: "/v1/revoke-all", body: "{}", admin: true, writes: true},
 		{method: http.MethodGet, path: "/v1/audit", admin: true},
 		{method: http.MethodGet, path: "/v1/clients", admin: true},
 		{method: http.MethodPost, path: "/v1/clients", body: `{"name":"x"}`, admin: true, writes: true},
@@ -78,7 +87,20 @@ func (s *service) open(d door, token string) reply {
 	if d.body != "" {
 		header["Content-Type"] = "application/json"
 	}
-	return s.send(s.request(d.method, d.path, d.body, header))
+	return s.send(s.request(d.method, strings.Replace(d.path, "{sid}", sidOf(token), 1), d.body, header))
+}
+
+// sidOf reads a token that need not be valid.
+func sidOf(token string) string {
+	var claims struct {
+		SessionID string `json:"sid"`
+	}
+	parts := strings.Split(token, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(parts[min(1, len(parts)-1)])
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return "none"
+	}
+	return claims.SessionID
 }
 
 func TestEachRefusalOfAToken(t *testing.T) {

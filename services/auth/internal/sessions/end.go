@@ -16,6 +16,8 @@ import (
 // the answer repeats the call, and the Sweeper finishes what nobody repeats. When
 // one of them returns without an error, no instance accepts a token of what it
 // has ended, and no login that was under way when it began brings one back.
+// Otherwise it has happened, or will, or can be repeated; the count is of what
+// this call has ended.
 
 // EndSession ends a session with all its tokens and tells how many it ended: none
 // if it had ended before.
@@ -23,12 +25,21 @@ func (s *Store) EndSession(ctx context.Context, subject, sessionID string) (int6
 	return s.endOne(ctx, subject, sessionID, s.now().Add(s.lives.Absolute), audit.Event{Type: audit.SessionEnd, Actor: actor(ctx)})
 }
 
+// EndOwn is [Store.EndSession] for an id that somebody says is a session of the
+// subject's. It returns [ErrUnknown] if it is none.
+func (s *Store) EndOwn(ctx context.Context, subject, sessionID string) (int64, error) {
+	if uuid.Validate(sessionID) != nil {
+		return 0, ErrUnknown
+	}
+	return s.endOne(ctx, subject, sessionID, time.Time{}, audit.Event{Type: audit.SessionEnd, Actor: actor(ctx)})
+}
+
 // EndSubject ends all sessions of a subject, but the excepted one if that is not
 // empty, together with a change of the caller's if that is not nil, and tells how
 // many it ended. A login of the subject that is under way fails; one that begins
 // when the change has been committed does not.
 func (s *Store) EndSubject(ctx context.Context, subject, except string, change Change) (int64, error) {
-	e := end{kind: kindSubject, id: subject, change: change}
+	e := end{target: target{kind: kindSubject, id: subject}, change: change}
 	if except != "" {
 		var err error
 		if e.except, err = uuid.Parse(except); err != nil {
@@ -39,9 +50,12 @@ func (s *Store) EndSubject(ctx context.Context, subject, except string, change C
 	return s.endMany(ctx, &e)
 }
 
-// EndClient is [Store.EndSubject] for all sessions of a client, whoever's they are.
+// EndClient is [Store.EndSubject] for all sessions of a client, whoever's they
+// are. A login that has read the client before the change, from a cache for
+// instance, and begins after it, is not stopped by it: where that can be, the end
+// comes after the last such reading.
 func (s *Store) EndClient(ctx context.Context, clientID string, change Change) (int64, error) {
-	e := end{kind: kindClient, id: clientID, change: change}
+	e := end{target: target{kind: kindClient, id: clientID}, change: change}
 	e.event = audit.Event{Type: audit.ClientEnd, Actor: actor(ctx), ClientID: clientID}
 	return s.endMany(ctx, &e)
 }
@@ -50,12 +64,30 @@ func (s *Store) EndClient(ctx context.Context, clientID string, change Change) (
 // tells how many it ended. The change, which is not nil, buries that session: this
 // is what makes an exchange fail that is under way.
 func (s *Store) EndOrigin(ctx context.Context, origin string, change Change) (int64, error) {
-	return s.endMany(ctx, &end{kind: kindOrigin, id: origin, change: change, event: audit.Event{Type: audit.SessionEnd, Actor: "clerk"}})
+	e := end{target: target{kind: kindOrigin, id: origin}, change: change}
+	e.event = audit.Event{Type: audit.SessionEnd, Actor: "clerk"}
+	return s.endMany(ctx, &e)
+}
+
+// EndAll ends every session. A login that is under way fails.
+func (s *Store) EndAll(ctx context.Context) (int64, error) {
+	e := end{target: target{kind: kindAll}, event: audit.Event{Type: audit.CutOff, Actor: actor(ctx)}}
+	return s.endMany(ctx, &e)
+}
+
+// EndBefore ends every session that began before the cut-off, by the database's
+// clock. It returns [ErrFuture] if that is still to come.
+func (s *Store) EndBefore(ctx context.Context, cutOff time.Time) (int64, error) {
+	e := end{target: target{kind: kindBefore, before: cutOff}, event: audit.Event{Type: audit.CutOff, Actor: actor(ctx)}}
+	return s.endMany(ctx, &e)
 }
 
 func (s *Store) endMany(ctx context.Context, e *end) (int64, error) {
 	found, more, err := s.rows.begin(ctx, e)
-	var total int64
+	return s.endPages(ctx, e, found, more, err)
+}
+
+func (s *Store) endPages(ctx context.Context, e *end, found []ended, more bool, err error) (total int64, _ error) {
 	for err == nil {
 		var n int64
 		n, err = s.finish(ctx, found)

@@ -5,18 +5,21 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/devstack"
 	"tandem.example/pkg/fault"
 )
 
-// ends are all ways to end sessions of a subject by a client.
-func (w *world) ends(ctx context.Context, subject, client string) map[string]func() (int64, error) {
-	return map[string]func() (int64, error){
-		"subject": func() (int64, error) { return w.EndSubject(ctx, subject, "", nil) },
-		"client":  func() (int64, error) { return w.EndClient(ctx, client, nil) },
+// ends are all ways to end every session of a subject by a client.
+func (w *world) ends(subject, client string) map[string]func(context.Context) (int64, error) {
+	return map[string]func(context.Context) (int64, error){
+		"subject": func(ctx context.Context) (int64, error) { return w.EndSubject(ctx, subject, "", nil) },
+		"client":  func(ctx context.Context) (int64, error) { return w.EndClient(ctx, client, nil) },
+		"all":     w.EndAll,
 	}
 }
 
@@ -31,9 +34,9 @@ func must(t *testing.T, do func() (int64, error), want int64) {
 func TestALoginInFlightDoesNotSurvive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, devstack.Options{})
-	for name, end := range w.ends(t.Context(), "user", "web") {
+	for name, endAll := range w.ends("user", "web") {
+		end := func() (int64, error) { return endAll(t.Context()) }
 		before := w.login("user", "web")
-		stranger := w.login("other", "app")
 		if _, err := w.try("user", "web", func() { must(t, end, 1) }); !errors.Is(err, ErrMoved) {
 			t.Errorf("%s: before its row: %v", name, err)
 		}
@@ -47,8 +50,8 @@ func TestALoginInFlightDoesNotSurvive(t *testing.T) {
 		if !errors.Is(err, ErrMoved) || w.live(late) {
 			t.Errorf("%s: after its row: %v", name, err)
 		}
-		if w.live(before) || !w.live(stranger) {
-			t.Errorf("%s: the wrong sessions live", name)
+		if w.live(before) {
+			t.Errorf("%s: it lives on", name)
 		}
 		if after := w.login("user", "web"); !w.live(after) {
 			t.Errorf("%s: a login afterwards", name)
@@ -117,5 +120,65 @@ func TestAnEndWithAChange(t *testing.T) {
 	must(t, func() (int64, error) { return w.EndSubject(t.Context(), "user", "", change(nil)) }, 1)
 	if n := w.count(`SELECT count(*) FROM clients`); n != 1 || w.live(i) {
 		t.Fatal("half of it happened")
+	}
+}
+
+// What was exchanged for a session elsewhere ends with it, also the exchange that
+// is under way, and nothing else does.
+func TestAnEndOfAnOrigin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, devstack.Options{})
+	exchange := func(origin string, between func()) (Issued, error) {
+		l, err := w.Begin(t.Context(), "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if between != nil {
+			between()
+		}
+		g := grantTo("user_1", "web")
+		g.Origin = origin
+		return w.Create(t.Context(), l, g)
+	}
+	end := func(origin string, want int64) {
+		t.Helper()
+		must(t, func() (int64, error) {
+			return w.EndOrigin(t.Context(), origin, func(ctx context.Context, tx pgx.Tx) error {
+				_, err := bearer.Bury(ctx, tx, bearer.Tombstone{
+					Kind: bearer.KindClerkSession, ID: origin, Subject: "user_1", Expires: time.Now().Add(time.Hour),
+				})
+				return err
+			})
+		}, want)
+	}
+	other, err := exchange("sess_other", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := exchange("sess_1", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := exchange("sess_1", func() { end("sess_1", 2) }); !errors.Is(err, ErrMoved) {
+		t.Errorf("before its row: %v", err)
+	}
+	w.at = func(step string) {
+		if step == "login committed" {
+			w.at = func(string) {}
+			end("sess_2", 0)
+		}
+	}
+	if _, err := exchange("sess_2", nil); !errors.Is(err, ErrMoved) {
+		t.Errorf("after its row: %v", err)
+	}
+	if _, err := exchange("sess_1", nil); !errors.Is(err, ErrMoved) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if !w.live(other) {
+		t.Error("another session ended")
+	}
+	if n := w.count(`SELECT count(*) FROM audit WHERE type = 'session.end' AND subject = 'user_1' AND session_id <> ''`); n != 3 {
+		t.Errorf("%d ends in the log", n)
 	}
 }

@@ -26,6 +26,7 @@ func (s *Store) EndToken(ctx context.Context, c *bearer.Claims) (int64, error) {
 	stone := bearer.Tombstone{Kind: bearer.KindToken, ID: c.ID, Subject: c.Subject, Expires: time.Unix(c.Expires, 0).Add(lag)}
 	event := audit.Event{
 		Type: audit.TokenRevoke, Actor: c.ClientID, Subject: c.Subject, ClientID: c.ClientID, SessionID: c.SessionID, Tenant: c.Tenant,
+		Detail: map[string]string{audit.DetailTokenID: c.ID},
 	}
 	if err := s.rows.buryToken(ctx, stone, event); err != nil {
 		return 0, err

@@ -1,6 +1,10 @@
 package sessions
 
 import (
+	"context"
+	"strings"
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"tandem.example/pkg/bearer"
@@ -9,28 +13,103 @@ import (
 
 type handlers struct{ store *Store }
 
+// scopeAdmin is what the administration of sessions takes.
+const scopeAdmin = "admin"
+
 // Routes are the capability's HTTP face. They are for our own sessions: Clerk's
 // end at Clerk.
 func Routes(store *Store, guard *bearer.Guard) []httpserver.Route {
 	h := handlers{store}
-	return []httpserver.Route{
-		{Method: fiber.MethodPost, Path: "/logout", Handlers: []fiber.Handler{guard.OwnOnly().Require(), h.logout}},
+	own, admin := guard.OwnOnly().Require(), guard.OwnOnly().Require(scopeAdmin)
+	route := func(method, path string, handlers ...fiber.Handler) httpserver.Route {
+		return httpserver.Route{Method: method, Path: path, Handlers: handlers}
 	}
+	return []httpserver.Route{
+		route(fiber.MethodPost, "/logout", own, h.logout),
+		route(fiber.MethodPost, "/logout/all", own, h.logoutAll),
+		route(fiber.MethodGet, "/v1/sessions", own, h.list),
+		route(fiber.MethodDelete, "/v1/sessions/:id", own, h.end),
+		route(fiber.MethodPost, "/v1/users/:id/revoke", admin, h.endSubject),
+		route(fiber.MethodPost, "/v1/clients/:id/revoke", admin, h.endClient),
+		route(fiber.MethodPost, "/v1/revoke-all", admin, h.endBefore),
+	}
+}
+
+// revoke ends what the caller may and answers with how much that was.
+func revoke(c *fiber.Ctx, end func(context.Context, *bearer.Principal) (int64, error)) error {
+	p, err := bearer.From(c.UserContext())
+	if err != nil {
+		return err
+	}
+	n, err := end(c.UserContext(), p)
+	if err != nil {
+		return err
+	}
+	return send(c, revoked{n})
 }
 
 type revoked struct {
 	Count int64 `json:"revoked"`
 }
 
-func (h handlers) logout(c *fiber.Ctx) error {
-	p, err := bearer.From(c.UserContext())
-	if err != nil {
-		return err
-	}
-	n, err := h.store.EndSession(c.UserContext(), p.Subject, p.SessionID)
-	if err != nil {
-		return err
-	}
+func send(c *fiber.Ctx, answer any) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return httpserver.Send(c, fiber.StatusOK, revoked{n})
+	return httpserver.Send(c, fiber.StatusOK, answer)
+}
+
+func (h handlers) logout(c *fiber.Ctx) error {
+	return revoke(c, func(ctx context.Context, p *bearer.Principal) (int64, error) {
+		return h.store.EndSession(ctx, p.Subject, p.SessionID)
+	})
+}
+
+func (h handlers) logoutAll(c *fiber.Ctx) error {
+	return revoke(c, func(ctx context.Context, p *bearer.Principal) (int64, error) {
+		return h.store.EndSubject(ctx, p.Subject, "", nil)
+	})
+}
+
+func (h handlers) end(c *fiber.Ctx) error {
+	id := strings.Clone(c.Params("id"))
+	return revoke(c, func(ctx context.Context, p *bearer.Principal) (int64, error) {
+		return h.store.EndOwn(ctx, p.Subject, id)
+	})
+}
+
+func (h handlers) endSubject(c *fiber.Ctx) error {
+	subject, err := parseSubject(c.Params("id"))
+	if err != nil {
+		return err
+	}
+	return revoke(c, func(ctx context.Context, _ *bearer.Principal) (int64, error) {
+		return h.store.EndSubject(ctx, subject, "", nil)
+	})
+}
+
+func (h handlers) endClient(c *fiber.Ctx) error {
+	client, err := parseClient(c.Params("id"))
+	if err != nil {
+		return err
+	}
+	return revoke(c, func(ctx context.Context, _ *bearer.Principal) (int64, error) {
+		return h.store.EndClient(ctx, client, nil)
+	})
+}
+
+// cutOff is what POST /v1/revoke-all takes.
+type cutOff struct {
+	Before *time.Time `json:"before"`
+}
+
+func (h handlers) endBefore(c *fiber.Ctx) error {
+	order, err := httpserver.Decode[cutOff](c)
+	if err != nil {
+		return err
+	}
+	return revoke(c, func(ctx context.Context, _ *bearer.Principal) (int64, error) {
+		if order.Before == nil {
+			return h.store.EndAll(ctx)
+		}
+		return h.store.EndBefore(ctx, *order.Before)
+	})
 }

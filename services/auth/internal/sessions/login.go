@@ -64,11 +64,14 @@ func (s *Store) Create(ctx context.Context, l *Login, g Grant) (Issued, error) {
 		life = s.lives.Absolute
 		access = min(access, life)
 	}
-	event := audit.New(ctx, audit.Event{Type: audit.TokenIssue, Actor: cmp.Or(g.Actor, g.Subject), Detail: map[string]string{"grant": g.Via}})
+	event := audit.New(ctx, audit.Event{
+		Type: audit.TokenIssue, Actor: cmp.Or(g.Actor, g.Subject), Subject: g.Subject, ClientID: g.ClientID, SessionID: i.SessionID,
+		Tenant: g.Tenant, Detail: map[string]string{"grant": g.Via},
+	})
 	before := l.before
 	before.subject = g.Generation
 	begun := time.Now()
-	created, err := s.rows.insert(ctx, &i, before, life, event)
+	created, err := s.rows.insert(ctx, &i, before, life, &event)
 	if err != nil {
 		return Issued{}, err
 	}

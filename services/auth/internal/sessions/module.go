@@ -18,8 +18,8 @@ func provideRefresher(cfg bearer.Config) (*Refresher, error) {
 	return NewRefresher([]byte(cfg.Secret.Reveal()), []byte(cfg.Previous.Reveal()))
 }
 
-func provideSweeper(life fx.Lifecycle, cemetery Cemetery, log *zap.Logger) *Sweeper {
-	s := NewSweeper(cemetery, log)
+func provideSweeper(life fx.Lifecycle, cemetery Cemetery, store *Store, log *zap.Logger) *Sweeper {
+	s := NewSweeper(cemetery, store, log)
 	life.Append(fx.StartStopHook(s.Start, s.Stop))
 	return s
 }

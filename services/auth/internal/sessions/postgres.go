@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"tandem.example/pkg/crdb"
@@ -19,16 +18,6 @@ type Rows struct{ db *crdb.DB }
 
 // NewRows makes the store over an open pool.
 func NewRows(db *crdb.DB) *Rows { return &Rows{db} }
-
-// Kinds of cut-offs.
-const (
-	kindSubject = "subject"
-	kindClient  = "client"
-	kindAll     = "all"
-	// kindOrigin has no generation: the tombstone of the session elsewhere keeps
-	// sessions from being made.
-	kindOrigin = "origin"
-)
 
 // generations are those of the three cut-offs that a session stands under.
 type generations struct{ subject, client, all int64 }
@@ -52,24 +41,23 @@ func (r *Rows) generations(ctx context.Context, subject, client string) (g gener
 // tells when that was. The condition is what makes it safe: no cut-off has moved
 // since the login began, and the session elsewhere that it was exchanged for has
 // not been revoked. Otherwise it returns ErrMoved.
-func (r *Rows) insert(ctx context.Context, i *Issued, g generations, life time.Duration, e audit.Event) (created time.Time, err error) {
-	const statement = `WITH made AS (
-		INSERT INTO sessions (id, subject, client_id, tenant, device, origin,
-			subject_generation, client_generation, all_generation, expires_at)
-		SELECT $1::UUID, $2::TEXT, $3::TEXT, $4::TEXT, $5::TEXT, $6::TEXT, $7::INT8, $8::INT8, $9::INT8,
-			now() + $10::INT8 * INTERVAL '1 millisecond'
-		WHERE coalesce((SELECT generation FROM cutoffs WHERE kind = 'subject' AND id = $2::TEXT), 0) = $7::INT8
-			AND coalesce((SELECT generation FROM cutoffs WHERE kind = 'client' AND id = $3::TEXT), 0) = $8::INT8
-			AND coalesce((SELECT generation FROM cutoffs WHERE kind = 'all' AND id = ''), 0) = $9::INT8
-			AND NOT EXISTS (SELECT 1 FROM tombstones WHERE kind = 'clerk_session' AND id = $6::TEXT OR kind = 'clerk_user' AND id = $2::TEXT)
-		RETURNING id, subject, client_id, tenant, created_at)
-	INSERT INTO audit (id, at, type, actor, subject, client_id, session_id, tenant, address, request_id, detail)
-	SELECT $11::UUID, created_at, $12::TEXT, $13::TEXT, subject, client_id, id::TEXT, tenant, $14::TEXT, $15::TEXT, $16::JSONB
-	FROM made RETURNING at`
+func (r *Rows) insert(ctx context.Context, i *Issued, g generations, life time.Duration, e *audit.Event) (created time.Time, err error) {
+	const statement = `WITH logged AS (
+		INSERT INTO audit (` + audit.Columns + `) SELECT ` + audit.Values + `
+		WHERE coalesce((SELECT generation FROM cutoffs WHERE kind = 'subject' AND id = $15::TEXT), 0) = $20::INT8
+			AND coalesce((SELECT generation FROM cutoffs WHERE kind = 'client' AND id = $16::TEXT), 0) = $21::INT8
+			AND coalesce((SELECT generation FROM cutoffs WHERE kind = 'all' AND id = ''), 0) = $22::INT8
+			AND NOT EXISTS (SELECT 1 FROM tombstones
+				WHERE kind = 'clerk_session' AND id = $19::TEXT OR kind = 'clerk_user' AND id = $15::TEXT)
+		RETURNING id)
+	INSERT INTO sessions (id, subject, client_id, tenant, device, origin,
+		subject_generation, client_generation, all_generation, expires_at)
+	SELECT $14::UUID, $15::TEXT, $16::TEXT, $17::TEXT, $18::TEXT, $19::TEXT, $20::INT8, $21::INT8, $22::INT8,
+		now() + $23::INT8 * INTERVAL '1 millisecond'
+	FROM logged RETURNING created_at`
+	args := append(e.Args(), i.SessionID, i.Subject, i.ClientID, i.Tenant, i.Device, i.Origin, g.subject, g.client, g.all, life.Milliseconds())
 	for attempt := 0; ; attempt++ {
-		err = r.db.Pool().QueryRow(ctx, statement, i.SessionID, i.Subject, i.ClientID, i.Tenant, i.Device, i.Origin,
-			g.subject, g.client, g.all, life.Milliseconds(),
-			e.ID, string(e.Type), e.Actor, e.Address, e.RequestID, e.Detail).Scan(&created)
+		err = r.db.Pool().QueryRow(ctx, statement, args...).Scan(&created)
 		if !crdb.IsContention(err) || !crdb.Pause(ctx, attempt) { // anything else may have taken effect
 			break
 		}
@@ -81,31 +69,4 @@ func (r *Rows) insert(ctx context.Context, i *Issued, g generations, life time.D
 		return time.Time{}, fmt.Errorf("insert session: %w", crdb.Fault(err))
 	}
 	return created, nil
-}
-
-// ended is a session that is over in the database and may not be in Redis.
-type ended struct {
-	ID      uuid.UUID
-	Subject string
-}
-
-// forget removes the rows of sessions that Redis knows to be over.
-func (r *Rows) forget(ctx context.Context, page []ended) error {
-	const remove = `DELETE FROM sessions WHERE id = ANY($1)`
-	err := crdb.Idempotent(ctx, func(ctx context.Context) error {
-		_, err := r.db.Pool().Exec(ctx, remove, idsOf(page))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("remove ended sessions: %w", err)
-	}
-	return nil
-}
-
-func idsOf(page []ended) []uuid.UUID {
-	ids := make([]uuid.UUID, len(page))
-	for i, s := range page {
-		ids[i] = s.ID
-	}
-	return ids
 }

@@ -27,6 +27,16 @@ var (
 	ErrMoved     = fault.New(fault.Invalid, "credentials_changed", "the credentials changed during the login")
 )
 
+// The refusals of those who end and list sessions.
+var (
+	ErrUnknown   = fault.New(fault.NotFound, "session_not_found", "there is no such session")
+	ErrUser      = fault.New(fault.NotFound, "user_not_found", "there is no such user")
+	ErrNoClient  = fault.New(fault.NotFound, "client_not_found", "there is no such client")
+	ErrFuture    = fault.New(fault.Invalid, "cut_off_in_future", "the cut-off has not passed yet")
+	ErrParameter = fault.New(fault.Invalid, "invalid_parameter", "a parameter is not valid")
+	ErrCursor    = ErrParameter.At("cursor", "is not one that a list gave")
+)
+
 // errLate is a login whose last step took so long that nothing can be said of it.
 var errLate = fault.New(fault.Unavailable, "login_late", "the login took too long").After(time.Second)
 

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	sweepEvery = 10 * time.Minute
+	sweepEvery = time.Minute
 	sweepPage  = 1000
 )
 
@@ -18,18 +18,24 @@ type Cemetery interface {
 	Clear(ctx context.Context, limit int) (int64, error)
 }
 
-// Sweeper keeps the tombstones from growing without end. Every instance has
-// one; they do not get in each other's way.
+// Resumer finishes ends that were begun; *Store does.
+type Resumer interface {
+	Resume(ctx context.Context) (more bool, err error)
+}
+
+// Sweeper finishes what others left undone, and keeps the tables from growing
+// without end. Every instance has one; they do not get in each other's way.
 type Sweeper struct {
 	cemetery Cemetery
+	resumer  Resumer
 	log      *zap.Logger
 	cancel   context.CancelFunc
 	done     chan struct{}
 }
 
 // NewSweeper makes a sweeper; Start makes it work.
-func NewSweeper(cemetery Cemetery, log *zap.Logger) *Sweeper {
-	return &Sweeper{cemetery: cemetery, log: log.Named("sweeper"), done: make(chan struct{})}
+func NewSweeper(cemetery Cemetery, resumer Resumer, log *zap.Logger) *Sweeper {
+	return &Sweeper{cemetery: cemetery, resumer: resumer, log: log.Named("sweeper"), done: make(chan struct{})}
 }
 
 // Start works in the background until Stop.
@@ -58,12 +64,21 @@ func (s *Sweeper) Stop() {
 }
 
 func (s *Sweeper) sweep(ctx context.Context) {
-	for {
+	s.work(ctx, "ended sessions not cleared away", s.resumer.Resume)
+	s.work(ctx, "tombstones not cleared away", func(ctx context.Context) (bool, error) {
 		n, err := s.cemetery.Clear(ctx, sweepPage)
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("tombstones not cleared", zap.Error(err))
-		}
-		if err != nil || n < sweepPage {
+		return n == sweepPage, err
+	})
+}
+
+// work goes on page by page until there is no more, or something is in the way.
+func (s *Sweeper) work(ctx context.Context, failure string, page func(context.Context) (more bool, err error)) {
+	for more := true; more; {
+		var err error
+		if more, err = page(ctx); err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn(failure, zap.Error(err))
+			}
 			return
 		}
 	}

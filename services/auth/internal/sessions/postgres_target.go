@@ -1,0 +1,124 @@
+package sessions
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// target is what an end is of: of a subject, a client or all, what stands under
+// the generation before; of a session elsewhere, what was exchanged for it; or
+// what is older than a time.
+type target struct {
+	kind   string
+	id     string
+	except uuid.UUID // of a subject, the session that lives on
+	before time.Time
+
+	generation int64 // that this end has made, or goes on with
+}
+
+const (
+	kindSubject = "subject"
+	kindClient  = "client"
+	kindAll     = "all"
+	kindOrigin  = "origin"
+	kindBefore  = "before"
+)
+
+// find reads the next page. It reads in the same statement what the first
+// transaction of the end has written, and so comes after it for the database too:
+// a login that has read the cut-offs before, and makes its row where this page has
+// looked already, cannot commit.
+func (t *target) find(ctx context.Context, tx pgx.Tx, after uuid.UUID) ([]ended, error) {
+	const (
+		ofSubject = `SELECT id, subject FROM sessions WHERE subject = $1 AND id > $2
+			AND subject_generation < (SELECT generation FROM cutoffs WHERE kind = 'subject' AND id = $1) ORDER BY id LIMIT $3`
+		ofClient = `SELECT id, subject FROM sessions WHERE client_id = $1 AND id > $2
+			AND client_generation < (SELECT generation FROM cutoffs WHERE kind = 'client' AND id = $1) ORDER BY id LIMIT $3`
+		ofAll = `SELECT id, subject FROM sessions WHERE id > $2
+			AND all_generation < (SELECT generation FROM cutoffs WHERE kind = 'all' AND id = $1) ORDER BY id LIMIT $3`
+		ofOrigin = `SELECT id, subject FROM sessions WHERE origin = $1 AND id > $2
+			AND EXISTS (SELECT 1 FROM tombstones WHERE kind = 'clerk_session' AND id = $1) ORDER BY id LIMIT $3`
+		ofBefore = `SELECT id, subject FROM sessions WHERE created_at < $1 AND id > $2 ORDER BY id LIMIT $3`
+	)
+	query, of := ofAll, any(t.id)
+	switch t.kind {
+	case kindSubject:
+		query = ofSubject
+	case kindClient:
+		query = ofClient
+	case kindOrigin:
+		query = ofOrigin
+	case kindBefore:
+		query, of = ofBefore, t.before
+	}
+	rows, err := tx.Query(ctx, query, of, after, page)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[ended])
+}
+
+// move makes every login that is under way fail, and every session that is there
+// outdated, and tells when that was.
+func (t *target) move(ctx context.Context, tx pgx.Tx) (at time.Time, err error) {
+	switch t.kind {
+	case kindOrigin: // its tombstone does that
+		return at, nil
+	case kindBefore:
+		return t.before, t.pass(ctx, tx)
+	}
+	const statement = `INSERT INTO cutoffs (kind, id, generation, pending) VALUES ($1, $2, 1, true)
+		ON CONFLICT (kind, id) DO UPDATE SET generation = cutoffs.generation + 1, pending = true, updated_at = now()
+		RETURNING generation, updated_at`
+	err = tx.QueryRow(ctx, statement, t.kind, t.id).Scan(&t.generation, &at)
+	if err != nil || t.except == uuid.Nil {
+		return at, err
+	}
+	const spare = `UPDATE sessions SET subject_generation = $3 WHERE id = $1 AND subject = $2`
+	_, err = tx.Exec(ctx, spare, t.except, t.id, t.generation)
+	return at, err
+}
+
+// pass returns ErrFuture if the cut-off has not passed by the clock that the
+// sessions' beginnings are taken from. It writes what every login reads, so that
+// none can bring a session that began before and is not seen.
+func (t *target) pass(ctx context.Context, tx pgx.Tx) error {
+	const statement = `INSERT INTO cutoffs (kind, id, generation) VALUES ('all', '', 0)
+		ON CONFLICT (kind, id) DO UPDATE SET updated_at = now() RETURNING $1::TIMESTAMPTZ <= now()`
+	var passed bool
+	if err := tx.QueryRow(ctx, statement, t.before).Scan(&passed); err != nil {
+		return err
+	}
+	if !passed {
+		return ErrFuture
+	}
+	return nil
+}
+
+// touch tells others that somebody is at work on the end, and when that was.
+func (t *target) touch(ctx context.Context, tx pgx.Tx) (at time.Time, err error) {
+	switch t.kind {
+	case kindOrigin:
+		return at, nil
+	case kindBefore:
+		return t.before, t.pass(ctx, tx)
+	}
+	const statement = `UPDATE cutoffs SET updated_at = now() WHERE kind = $1 AND id = $2 RETURNING generation, updated_at`
+	var generation int64
+	err = tx.QueryRow(ctx, statement, t.kind, t.id).Scan(&generation, &at)
+	if t.generation == 0 {
+		t.generation = generation
+	}
+	return at, err
+}
+
+// done notes that the last page has been buried, unless another end has begun.
+func (t *target) done(ctx context.Context, tx pgx.Tx) error {
+	const statement = `UPDATE cutoffs SET pending = false WHERE kind = $1 AND id = $2 AND generation = $3`
+	_, err := tx.Exec(ctx, statement, t.kind, t.id, t.generation)
+	return err
+}
