@@ -62,6 +62,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	flags.StringVar(&c.Authd, "authd", beside("authd"), "the auth service's `binary`")
 	flags.StringVar(&c.Resourcesd, "resourcesd", beside("resourcesd"), "the resources service's `binary`")
+	flags.BoolVar(&c.EdDSA, "eddsa", false, "sign with an Ed25519 key, whose public half resources read from auth")
 	flags.StringVar(&c.RunDir, "dir", ".run", "the `directory` that says what runs")
 	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
 		return nil

@@ -3,9 +3,13 @@ package pair
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/devstack"
 )
 
@@ -53,7 +57,7 @@ func (r *run) environment(s service, authURL string) []string {
 		"DATABASE_URL=" + stack.DatabaseURLFor(s.role),
 		"REDIS_URL=" + stack.RedisURLFor(s.role), "REDIS_CA_FILE=" + r.caFile("REDIS"),
 		"NATS_URL=" + stack.NATSURLFor(s.role), "NATS_CA_FILE=" + r.caFile("NATS"),
-		"JWT_SECRET=" + k.signing, "JWT_ISSUER=" + authURL, "JWT_AUDIENCE=tandem",
+		"JWT_ISSUER=" + authURL, "JWT_AUDIENCE=tandem",
 		"CLERK_API_URL=" + stack.ClerkURL, "CLERK_ISSUER=" + stack.ClerkIssuer,
 		"CLERK_SECRET_KEY=" + stack.Clerk.SecretKey(),
 		"CLERK_AUTHORIZED_PARTIES=" + stack.Clerk.AuthorizedParty(),
@@ -66,12 +70,40 @@ func (r *run) environment(s service, authURL string) []string {
 			"DEMO_CLIENT_ID="+k.clientID, "DEMO_CLIENT_SECRET="+k.clientSecret,
 			"DEMO_ADMIN_CLIENT_ID="+k.adminClientID, "DEMO_ADMIN_CLIENT_SECRET="+k.adminClientSecret)
 	}
+	env = append(env, r.keys(s, authURL)...)
 	for _, variable := range r.Environ {
 		if name, _, _ := strings.Cut(variable, "="); passed(name) {
 			env = append(env, variable)
 		}
 	}
 	return slices.DeleteFunc(env, func(v string) bool { return strings.HasSuffix(v, "=") })
+}
+
+// keys are those of the services: one secret for all, or a key of auth's alone.
+func (r *run) keys(s service, authURL string) []string {
+	secret := "JWT_SECRET=" + r.secrets.signing
+	switch {
+	case !r.EdDSA:
+		return []string{secret}
+	case s.role == devstack.Auth:
+		return []string{secret, "JWT_KEYS_DIR=" + r.keysDir()}
+	default:
+		return []string{"JWT_JWKS_URL=" + authURL + "/.well-known/jwks.json", "JWT_JWKS_CA_FILE=" + r.stack.CAFile}
+	}
+}
+
+func (r *run) keysDir() string { return filepath.Join(r.stack.Dir(), "keys") }
+
+// makeKeys gives auth its first key, if it is to sign with one.
+func (r *run) makeKeys() error {
+	if !r.EdDSA {
+		return nil
+	}
+	if err := os.Mkdir(r.keysDir(), 0o700); err != nil {
+		return err
+	}
+	_, err := bearer.GenerateKey(r.keysDir(), time.Now())
+	return err
 }
 
 // caFile is the stack's, unless the server is the caller's own; then it is the

@@ -33,6 +33,7 @@ const (
 type Config struct {
 	Authd, Resourcesd string    // the services' binaries
 	RunDir            string    // usually .run
+	EdDSA             bool      // sign with a key, and let resources hold no secret
 	Environ           []string  // the caller's environment
 	Out               io.Writer // the console
 }
@@ -107,7 +108,10 @@ type run struct {
 
 func newRun(ctx context.Context, c Config, stack *devstack.Stack) (*run, error) {
 	r := &run{Config: c, stack: stack, table: stack.Processes(), secrets: newSecrets(), announced: map[string]bool{}}
-	var err error
+	err := r.makeKeys()
+	if err != nil {
+		return nil, err
+	}
 	if r.services, err = r.plan(ctx); err != nil {
 		return nil, err
 	}

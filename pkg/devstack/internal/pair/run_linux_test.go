@@ -16,6 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/redis/go-redis/v9"
+
+	"tandem.example/pkg/bearer"
 )
 
 var published = []string{
@@ -66,6 +68,25 @@ func TestRunPublishesWhatIsTrue(t *testing.T) {
 	}
 	if strings.Contains(r.environment(t, r.env["RESOURCES_ADMIN_URL"]), "DEMO_") {
 		t.Error("resources sees the demo user's password")
+	}
+}
+
+// With keys, auth has the only directory of them, and resources no secret.
+func TestKeysInPlaceOfTheSecret(t *testing.T) {
+	t.Parallel()
+	r := begin(t, "TEST_EDDSA=1")
+	auth, resources := r.environment(t, r.env["AUTH_ADMIN_URL"]), r.environment(t, r.env["RESOURCES_ADMIN_URL"])
+	_, after, _ := strings.Cut(auth, `"JWT_KEYS_DIR=`)
+	dir, _, _ := strings.Cut(after, `"`)
+	if files, err := bearer.ReadKeys(dir); err != nil || len(files) != 1 {
+		t.Errorf("%q: %v, %v", dir, files, err)
+	}
+	if !strings.Contains(auth, `"JWT_SECRET=`) || strings.Contains(auth, "JWT_JWKS_URL") {
+		t.Error("auth sees other keys than its own")
+	}
+	if strings.Contains(resources, "JWT_SECRET") || strings.Contains(resources, "JWT_KEYS_DIR") ||
+		!strings.Contains(resources, `"JWT_JWKS_URL=`+r.env["AUTH_URL"]+`/.well-known/jwks.json"`) {
+		t.Error("resources sees a secret, or no keys")
 	}
 }
 

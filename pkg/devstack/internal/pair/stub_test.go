@@ -47,6 +47,7 @@ func supervise(dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return pair.Run(ctx, pair.Config{
+		EdDSA: variable("TEST_EDDSA") != "",
 		Authd: filepath.Join(dir, "authd"), Resourcesd: filepath.Join(dir, "resourcesd"),
 		RunDir: filepath.Join(dir, ".run"), Environ: os.Environ(), Out: os.Stdout,
 	})
