@@ -76,7 +76,10 @@ func (r *run) environment(s service, authURL string) []string {
 			env = append(env, variable)
 		}
 	}
-	return slices.DeleteFunc(env, func(v string) bool { return strings.HasSuffix(v, "=") })
+	return slices.DeleteFunc(env, func(v string) bool {
+		_, value, _ := strings.Cut(v, "=") // which may end in one, as base64 does
+		return value == ""
+	})
 }
 
 // keys are those of the services: one secret for all, or a key of auth's alone.

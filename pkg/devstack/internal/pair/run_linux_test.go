@@ -61,7 +61,7 @@ func TestRunPublishesWhatIsTrue(t *testing.T) {
 	}
 	assertOK(t, client, http.MethodPost, r.env["CLERK_URL"]+"/dev/session-token")
 	seen := r.environment(t, r.env["AUTH_ADMIN_URL"])
-	for _, want := range []string{`"DEMO_PASSWORD=` + r.env["DEMO_PASSWORD"], `"JWT_ISSUER=` + r.env["AUTH_URL"], `"LOG_LEVEL=debug"`, `"APP_ENV=dev"`} {
+	for _, want := range []string{`"DEMO_PASSWORD=` + r.env["DEMO_PASSWORD"], `"JWT_ISSUER=` + r.env["AUTH_URL"], `"LOG_LEVEL=debug"`, `"APP_ENV=dev"`, `"CLERK_WEBHOOK_SECRET=whsec_`} {
 		if !strings.Contains(seen, want) {
 			t.Errorf("auth does not see %s", want)
 		}
