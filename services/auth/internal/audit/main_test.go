@@ -17,7 +17,7 @@ import (
 	"tandem.example/services/auth/migrations"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == childRole {
