@@ -1,6 +1,8 @@
 package bearer
 
 import (
+	"errors"
+
 	"github.com/gofiber/fiber/v2"
 
 	"tandem.example/pkg/epoch"
@@ -18,13 +20,16 @@ func (g *Guard) Require(scopes ...string) fiber.Handler {
 }
 
 // Check is [Guard.Require] for a handler that knows which scopes are needed only
-// when it is called. After it, [From] gives the caller.
+// when it is called. After it, [From] gives the caller, also of one who lacks a
+// scope, for those who keep a record of that.
 func (g *Guard) Check(c *fiber.Ctx, scopes ...string) error {
 	a, err := g.admit(c.UserContext(), scopes, headers(c), c.Get(fiber.HeaderAuthorization))
+	if err == nil || errors.Is(err, ErrScope) {
+		c.SetUserContext(a)
+	}
 	if err != nil {
 		return challenge(c, err, scopes)
 	}
-	c.SetUserContext(a)
 	return nil
 }
 

@@ -21,6 +21,11 @@ func (s *service) expect(what, token string, want map[string]string, query ...st
 	s.t.Helper()
 	var last []map[string]any
 	var found map[string]any
+	defer func() {
+		if found == nil {
+			s.t.Logf("want %v, there are %v", want, last)
+		}
+	}()
 	s.await(what, func() bool {
 		last, _ = s.events(token, append(query, "type", want["type"], "limit", "200")...)
 		for _, e := range last {
@@ -148,6 +153,24 @@ func TestASVS_16_3_1_16_2_1_EveryAttemptIsInTheLog(t *testing.T) {
 	third, _ := s.login()
 	s.demo("/revoke", "token", third)
 	s.expect("revocation", admin, map[string]string{"type": "token.revoke", "outcome": "success", "actor": demo, "subject": claims.Subject})
+}
+
+// Whoever is known and lacks the scope is in the log.
+func TestASVS_16_3_2_RefusedAuthorisationIsInTheLog(t *testing.T) {
+	t.Parallel()
+	s := start(t, devstack.Options{})
+	access, _ := s.login()
+	claims, err := s.verifier.Verify(t.Context(), access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s.bearer(http.MethodGet, "/v1/audit", access)
+	}
+	s.expect("the refusal", s.administrator(), map[string]string{
+		"type": "access.refused", "outcome": "failure", "reason": "insufficient_scope", "actor": claims.Subject,
+		"client_id": s.env["DEMO_CLIENT_ID"], "session_id": claims.SessionID, "detail.route": "GET /v1/audit", "address": "127.0.0.1",
+	})
 }
 
 // Attempts on one name can be told to belong together, also if nobody has it, and

@@ -57,6 +57,9 @@ var bind = fx.Options(
 		},
 	),
 
+	// Whoever is known and lacks a scope is in the log, whatever route it was.
+	fx.Decorate(fx.Annotate(audit.Watch, fx.ParamTags(`group:"routes"`), fx.ResultTags(`group:"routes"`))),
+
 	httpserver.ProvideRoutes(tokens.Routes),
 	httpserver.ProvideRoutes(keys.Routes),
 	httpserver.ProvideRoutes(clerkhook.Routes),

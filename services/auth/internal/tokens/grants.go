@@ -53,7 +53,7 @@ func (i *Issuer) refresh(ctx context.Context, _ *sessions.Login, client clients.
 	}
 	issued, err := i.store.Refresh(ctx, f["refresh_token"], client.ID, want)
 	if err != nil {
-		return sessions.Issued{}, err
+		return issued, err // whose it is
 	}
 	if !i.serves(client, issued.Audience) {
 		return sessions.Issued{}, ErrTarget
