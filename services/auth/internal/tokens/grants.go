@@ -56,10 +56,10 @@ func (i *Issuer) refresh(ctx context.Context, _ *sessions.Login, client clients.
 		return issued, err // whose it is
 	}
 	if !i.serves(client, issued.Audience) {
-		return sessions.Issued{}, ErrTarget
+		return issued, ErrTarget
 	}
 	if issued.Scopes = issued.Scopes.And(client.Scopes); issued.Scopes == "" {
-		return sessions.Issued{}, ErrScope
+		return issued, ErrScope
 	}
 	return issued, nil
 }
