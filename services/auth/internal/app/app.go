@@ -37,7 +37,7 @@ func Program(version string) daemon.Program {
 func New(cfg Config, version string) fx.Option {
 	cfg.Database.Application = name
 	return fx.Options(
-		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Sessions, cfg.Clerk, cfg.ClerkHook, cfg.Audit, cfg.Requests, cfg.Logins),
+		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Sessions, cfg.Clerk, cfg.ClerkHook, cfg.Audit, cfg.Requests, cfg.Users),
 		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}, natsfx.Name(name)),
 		telemetry.Module, fx.WithLogger(telemetry.FxLogger),
 		crdb.Module,

@@ -30,8 +30,12 @@ var bind = fx.Options(
 	// been done again in it.
 	fx.Provide(func(t *bearer.Tombstones) epoch.Recovery { return t.Replay }),
 
-	// Wrong passwords are counted in Redis.
-	fx.Provide(func(l *ratelimit.Limiter) users.Limiter { return l }),
+	// Wrong passwords are counted in Redis; what is changed of a user ends sessions.
+	fx.Provide(
+		func(l *ratelimit.Limiter) users.Limiter { return l },
+		func(s *sessions.Store) users.Ends { return s },
+		func(b *audit.Batch) users.Journal { return b },
+	),
 
 	// Sessions live in Redis and end in the database.
 	fx.Provide(

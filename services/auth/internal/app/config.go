@@ -32,7 +32,7 @@ type Config struct {
 	ClerkHook clerkhook.Config
 	Audit     audit.Config
 	Requests  tokens.Limits
-	Logins    users.Limits
+	Users     users.Config
 	Demo      demo.Config
 }
 

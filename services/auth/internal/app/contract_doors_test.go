@@ -37,6 +37,12 @@ var guarded = slices.Concat(
 		{method: http.MethodGet, path: "/v1/clients/demo-client", admin: true},
 		{method: http.MethodPatch, path: "/v1/clients/demo-client", body: `{"name":"x"}`, admin: true, writes: true},
 		{method: http.MethodPost, path: "/v1/clients/demo-client/rotate-secret", body: `{"overlap_seconds":0}`, admin: true, writes: true},
+		{method: http.MethodPut, path: "/v1/me/password", body: `{"current_password":"not it at all","new_password":"` + newPassword + `"}`, writes: true},
+		{method: http.MethodGet, path: "/v1/users", admin: true},
+		{method: http.MethodPost, path: "/v1/users", body: `{"login":"victim","password":"` + newPassword + `"}`, admin: true, writes: true},
+		{method: http.MethodGet, path: "/v1/users/{user}", admin: true},
+		{method: http.MethodPatch, path: "/v1/users/{user}", body: `{"roles":["other"]}`, admin: true, writes: true},
+		{method: http.MethodPut, path: "/v1/users/{user}/password", body: `{"password":"` + newPassword + `"}`, admin: true, writes: true},
 	},
 	verifyDoors(),
 )
@@ -62,6 +68,12 @@ type keys struct {
 func (s *service) cut() *keys {
 	s.t.Helper()
 	k := keys{}
+	if err := s.users.Put(s.t.Context(), "victim", oldPassword, nil); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.db.Pool().QueryRow(s.t.Context(), `SELECT id FROM users WHERE login = 'victim'`).Scan(&s.victim); err != nil {
+		s.t.Fatal(err)
+	}
 	k.user, _ = s.login()
 	k.admin = s.administrator()
 	if s.stack.Clerk != nil {
@@ -87,7 +99,7 @@ func (s *service) open(d door, token string) reply {
 	if d.body != "" {
 		header["Content-Type"] = "application/json"
 	}
-	return s.send(s.request(d.method, strings.Replace(d.path, "{sid}", sidOf(token), 1), d.body, header))
+	return s.send(s.request(d.method, strings.NewReplacer("{sid}", sidOf(token), "{user}", s.victim).Replace(d.path), d.body, header))
 }
 
 // sidOf reads a token that need not be valid.

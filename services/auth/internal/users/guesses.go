@@ -7,22 +7,6 @@ import (
 	"tandem.example/pkg/ratelimit"
 )
 
-// Limits are the part of the environment that bounds what strangers may try.
-type Limits struct {
-	// Wrong passwords: of one account from one network, of one account from
-	// anywhere, and of any account from one network.
-	Pair    ratelimit.Rate `env:"LIMIT_LOGIN_PAIR" envDefault:"20/1h"`
-	Account ratelimit.Rate `env:"LIMIT_LOGIN_ACCOUNT" envDefault:"100/1h"`
-	Address ratelimit.Rate `env:"LIMIT_LOGIN_ADDRESS" envDefault:"1000/10m"`
-}
-
-// Check refuses limits by which one network could keep a user out everywhere.
-func (l Limits) Check(_ string, report func(variable, problem string)) {
-	if l.Pair.Quota >= l.Account.Quota {
-		report("LIMIT_LOGIN_ACCOUNT", "must be more than LIMIT_LOGIN_PAIR")
-	}
-}
-
 // Limiter is where guesses are counted; *ratelimit.Limiter is one.
 type Limiter interface {
 	Take(ctx context.Context, charges ...ratelimit.Charge) ([]ratelimit.State, error)
@@ -38,11 +22,11 @@ type Counter struct {
 }
 
 // NewCounter makes a counter.
-func NewCounter(limits Limits, limiter Limiter) *Counter {
+func NewCounter(cfg Config, limiter Limiter) *Counter {
 	return &Counter{
-		limiter: limiter, pair: ratelimit.Limit{Name: "login-pair", Rate: limits.Pair},
-		account: ratelimit.Limit{Name: "login-account", Rate: limits.Account},
-		address: ratelimit.Limit{Name: "login-address", Rate: limits.Address},
+		limiter: limiter, pair: ratelimit.Limit{Name: "login-pair", Rate: cfg.Pair},
+		account: ratelimit.Limit{Name: "login-account", Rate: cfg.Account},
+		address: ratelimit.Limit{Name: "login-address", Rate: cfg.Address},
 	}
 }
 

@@ -12,9 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// queueFactor is how many logins may wait for each that is being hashed.
-const queueFactor = 32
-
 // tidyAfter bounds how often memory is given back, which costs a collection.
 const tidyAfter = 5 * time.Second
 
@@ -23,6 +20,7 @@ const tidyAfter = 5 * time.Second
 // that is not collected yet. It is safe for concurrent use.
 type Hasher struct {
 	slots   chan struct{}
+	queue   int64 // how many may wait
 	waiting atomic.Int64
 	tidying atomic.Bool
 	dummy   string // a hash without a password: checking against it costs the same
@@ -30,12 +28,13 @@ type Hasher struct {
 }
 
 // NewHasher makes a pool. Reg may be nil.
-func NewHasher(reg prometheus.Registerer) *Hasher {
+func NewHasher(cfg Config, reg prometheus.Registerer) *Hasher {
 	random := make([]byte, saltSize+hashSize)
 	_, _ = rand.Read(random) // never fails
 	none := params{memory: memoryKiB, time: rounds, lanes: lanes, salt: random[:saltSize], sum: random[saltSize:]}
+	slots := runtime.GOMAXPROCS(0)
 	h := &Hasher{
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)), dummy: none.String(),
+		slots: make(chan struct{}, slots), queue: int64(cfg.Queue * slots), dummy: none.String(),
 		hashed: prometheus.NewCounter(prometheus.CounterOpts{Name: "auth_password_hashes_total", Help: "Passwords hashed."}),
 	}
 	if reg != nil {
@@ -49,7 +48,7 @@ func NewHasher(reg prometheus.Registerer) *Hasher {
 // acquire waits for a slot. It returns ErrBusy when too many wait already.
 func (h *Hasher) acquire(ctx context.Context) error {
 	defer h.waiting.Add(-1)
-	if h.waiting.Add(1) > int64(queueFactor*cap(h.slots)) {
+	if h.waiting.Add(1) > h.queue {
 		return ErrBusy
 	}
 	select {

@@ -11,7 +11,7 @@ import (
 
 func TestHashes(t *testing.T) {
 	t.Parallel()
-	h := NewHasher(nil)
+	h := NewHasher(Config{Queue: 32}, nil)
 	phc, err := h.Hash(t.Context(), "correct horse")
 	if err != nil || !strings.HasPrefix(phc, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Fatal(phc, err)
@@ -49,7 +49,7 @@ func TestHashes(t *testing.T) {
 func TestThePoolIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &Hasher{slots: make(chan struct{}, 2)}
+		h := &Hasher{slots: make(chan struct{}, 2), queue: 64}
 		ctx, cancel := context.WithCancel(t.Context())
 		var mu sync.Mutex
 		var inside, refused int
@@ -68,7 +68,7 @@ func TestThePoolIsBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		mu.Lock()
-		if inside != 2 || refused != 500-2-2*queueFactor {
+		if inside != 2 || refused != 500-2-64 {
 			t.Errorf("%d inside, %d refused", inside, refused)
 		}
 		mu.Unlock()

@@ -7,15 +7,23 @@ import (
 
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/httpserver"
+	"tandem.example/pkg/ratelimit"
 )
 
 type handlers struct{ directory *Directory }
 
 // Routes are the capability's HTTP face.
-func Routes(directory *Directory, guard *bearer.Guard) []httpserver.Route {
+func Routes(cfg Config, directory *Directory, guard *bearer.Guard, limiter *ratelimit.Limiter) []httpserver.Route {
 	h := handlers{directory}
+	admin := guard.OwnOnly().Require("admin")
 	return []httpserver.Route{
 		{Method: fiber.MethodGet, Path: "/v1/me", Handlers: []fiber.Handler{guard.Require(), h.me}},
+		{Method: fiber.MethodPut, Path: "/v1/me/password", Handlers: []fiber.Handler{guard.OwnOnly().Require(), ratelimit.Announce, h.changePassword}},
+		{Method: fiber.MethodPost, Path: "/v1/users", Handlers: []fiber.Handler{reception(cfg, admin, limiter), h.register}},
+		{Method: fiber.MethodGet, Path: "/v1/users", Handlers: []fiber.Handler{admin, h.list}},
+		{Method: fiber.MethodGet, Path: "/v1/users/:id", Handlers: []fiber.Handler{admin, h.find}},
+		{Method: fiber.MethodPatch, Path: "/v1/users/:id", Handlers: []fiber.Handler{admin, h.update}},
+		{Method: fiber.MethodPut, Path: "/v1/users/:id/password", Handlers: []fiber.Handler{admin, h.resetPassword}},
 	}
 }
 

@@ -47,14 +47,16 @@ func (a *Authenticator) Login(ctx context.Context, login, password string) (User
 	} else if err != nil {
 		return User{}, err
 	}
-	return user, a.prove(ctx, account, user, stored, password)
+	_, err = a.prove(ctx, account, user, stored, password)
+	return user, err
 }
 
-// prove returns nil if the password is the user's and the user may sign in.
-func (a *Authenticator) prove(ctx context.Context, account string, user User, stored, password string) error {
+// prove returns the user's hash, which may be another one now, if the password is
+// the user's and the user may sign in.
+func (a *Authenticator) prove(ctx context.Context, account string, user User, stored, password string) (string, error) {
 	hash, err := parsePHC(stored)
 	if err != nil {
-		return err
+		return "", err
 	}
 	fits := passwordFits(password)
 	if !fits {
@@ -77,11 +79,12 @@ func (a *Authenticator) prove(ctx context.Context, account string, user User, st
 		return giveBack(ctx)
 	})
 	if err != nil || renewed == "" {
-		return err
+		return stored, err
 	}
 	// The old hash is as good as it was; the next login tries again.
 	if err := a.store.Renew(ctx, user.ID, stored, renewed); err != nil {
 		a.log.Warn("password hash not renewed", zap.Error(err))
+		return stored, nil
 	}
-	return nil
+	return renewed, nil
 }

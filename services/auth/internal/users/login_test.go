@@ -79,7 +79,7 @@ type bench struct {
 func newBench(t *testing.T, password string) bench {
 	t.Helper()
 	b := bench{book: &book{}, tally: &tally{}}
-	b.Authenticator = NewAuthenticator(b.book, NewHasher(nil), b.tally, zap.NewNop())
+	b.Authenticator = NewAuthenticator(b.book, NewHasher(Config{Queue: 32}, nil), b.tally, zap.NewNop())
 	hash, err := b.hasher.Hash(t.Context(), password)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestASVS_6_3_8_EveryRefusalOfALoginIsTheSameWork(t *testing.T) {
 			}
 		})
 	}
-	if p, err := parsePHC(NewHasher(nil).dummy); err != nil || p.outdated() {
+	if p, err := parsePHC(NewHasher(Config{Queue: 32}, nil).dummy); err != nil || p.outdated() {
 		t.Errorf("the hash for nobody costs something else: %+v, %v", p, err)
 	}
 }

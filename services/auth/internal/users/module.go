@@ -3,13 +3,15 @@ package users
 import (
 	"go.uber.org/fx"
 	"go.uber.org/zap"
+
+	"tandem.example/services/auth/internal/users/common"
 )
 
 // Module provides *Authenticator and *Directory over the database.
 var Module = fx.Module("users",
 	fx.Provide(NewDirectory, provideAuthenticator),
 	fx.Provide(
-		NewHasher, NewCounter, fx.Annotate(NewPostgres, fx.As(new(Credentials)), fx.As(new(Store))),
+		common.New, NewHasher, NewCounter, fx.Annotate(NewPostgres, fx.As(new(Credentials)), fx.As(new(Store))),
 		fx.Private,
 	),
 )

@@ -11,10 +11,13 @@ import (
 )
 
 // Postgres keeps the users in the table users.
-type Postgres struct{ db *crdb.DB }
+type Postgres struct {
+	db   *crdb.DB
+	ends Ends
+}
 
 // NewPostgres makes the store over an open pool.
-func NewPostgres(db *crdb.DB) *Postgres { return &Postgres{db} }
+func NewPostgres(db *crdb.DB, ends Ends) *Postgres { return &Postgres{db, ends} }
 
 // The generation is read with the row, in one statement: a change of the row that
 // is not seen here moves a generation that is not seen either.
@@ -42,10 +45,25 @@ func (p *Postgres) Renew(ctx context.Context, id, old, renewed string) error {
 }
 
 // ByID implements [Store].
-func (p *Postgres) ByID(ctx context.Context, id string) (User, error) {
+func (p *Postgres) ByID(ctx context.Context, id string) (User, string, error) {
 	const query = find + `id = $1`
-	u, _, err := p.find(ctx, query, id)
-	return u, err
+	return p.find(ctx, query, id)
+}
+
+// List implements [Store].
+func (p *Postgres) List(ctx context.Context, after string, limit int) (users []User, err error) {
+	const query = `SELECT id, login, roles, disabled, 0, created_at FROM users WHERE id > $1 ORDER BY id LIMIT $2`
+	err = crdb.Idempotent(ctx, func(ctx context.Context) error {
+		rows, err := p.db.Pool().Query(ctx, query, after, limit)
+		if err == nil {
+			users, err = pgx.CollectRows(rows, pgx.RowToStructByPos[User])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	return users, nil
 }
 
 func (p *Postgres) find(ctx context.Context, query, by string) (u User, password string, err error) {
@@ -60,22 +78,4 @@ func (p *Postgres) find(ctx context.Context, query, by string) (u User, password
 		return User{}, "", fmt.Errorf("find user: %w", err)
 	}
 	return u, password, nil
-}
-
-// Put implements [Store].
-func (p *Postgres) Put(ctx context.Context, u User, password string) error {
-	const upsert = `WITH changed AS (
-			INSERT INTO users (id, login, password, roles) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (login) DO UPDATE SET password = excluded.password, roles = excluded.roles, updated_at = now()
-			RETURNING id)
-		INSERT INTO cutoffs (kind, id, generation) SELECT 'subject', id::TEXT, 1 FROM changed
-		ON CONFLICT (kind, id) DO UPDATE SET generation = cutoffs.generation + 1, updated_at = now()`
-	roles := u.Roles
-	if roles == nil {
-		roles = []string{}
-	}
-	if _, err := p.db.Pool().Exec(ctx, upsert, u.ID, u.Login, password, roles); err != nil {
-		return fmt.Errorf("put user: %w", crdb.Fault(err))
-	}
-	return nil
 }
