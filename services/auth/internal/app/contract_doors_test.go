@@ -71,9 +71,11 @@ func (s *service) cut() *keys {
 	if err := s.users.Put(s.t.Context(), "victim", oldPassword, nil); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.db.Pool().QueryRow(s.t.Context(), `SELECT id FROM users WHERE login = 'victim'`).Scan(&s.victim); err != nil {
+	var victim string
+	if err := s.db.Pool().QueryRow(s.t.Context(), `SELECT id FROM users WHERE login = 'victim'`).Scan(&victim); err != nil {
 		s.t.Fatal(err)
 	}
+	s.env["VICTIM"] = victim // further instances copy it
 	k.user, _ = s.login()
 	k.admin = s.administrator()
 	if s.stack.Clerk != nil {
@@ -99,7 +101,7 @@ func (s *service) open(d door, token string) reply {
 	if d.body != "" {
 		header["Content-Type"] = "application/json"
 	}
-	return s.send(s.request(d.method, strings.NewReplacer("{sid}", sidOf(token), "{user}", s.victim).Replace(d.path), d.body, header))
+	return s.send(s.request(d.method, strings.NewReplacer("{sid}", sidOf(token), "{user}", s.env["VICTIM"]).Replace(d.path), d.body, header))
 }
 
 // sidOf reads a token that need not be valid.

@@ -68,7 +68,6 @@ type service struct {
 	trust *tls.Config
 	env   map[string]string
 
-	victim   string       // the id of the user whom doors lead to
 	client   *http.Client // what it gets is held to the document
 	operator *http.Client // for the admin address
 
