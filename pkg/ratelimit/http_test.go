@@ -42,7 +42,9 @@ func TestAnswersTellWhereTheLimitStands(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = got.Body.Close()
-		field := func(name string) string { return times.ReplaceAllString(strings.ReplaceAll(got.Header.Get(name), t.Name()+"-", ""), ";t=T") }
+		field := func(name string) string {
+			return times.ReplaceAllString(strings.ReplaceAll(got.Header.Get(name), t.Name()+"-", ""), ";t=T")
+		}
 		if got.StatusCode != want.status || field("RateLimit-Policy") != want.policy || field("RateLimit") != want.limit {
 			t.Errorf("%d: %d %q %q", i, got.StatusCode, field("RateLimit-Policy"), field("RateLimit"))
 		}
