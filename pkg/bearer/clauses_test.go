@@ -109,7 +109,7 @@ func TestClauses(t *testing.T) {
 				{"what is critical and not understood", changes{"crit": []string{"exp"}}, nil, bearer.ErrMalformed},
 			}
 		},
-		"ASVS 9.2.3 audience": func(suite) []attempt {
+		"ASVS 9.2.3, 10.3.1 audience": func(suite) []attempt {
 			return []attempt{
 				{"another's", nil, changes{"aud": "other"}, bearer.ErrAudience},
 				{"of several others", nil, changes{"aud": []string{"other", audience + "x"}}, bearer.ErrAudience},

@@ -152,7 +152,7 @@ func TestEachRefusalOfAToken(t *testing.T) {
 }
 
 // Redis is gone: nobody is let in, and nobody is told that a token has ended.
-func TestEachDoorWithoutRedis(t *testing.T) {
+func TestASVS_16_5_3_NoDoorOpensWithoutRedis(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{OwnRedis: true, Clerk: true})
 	k := s.cut()

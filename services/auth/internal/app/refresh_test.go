@@ -192,7 +192,7 @@ func TestManyRefreshAtOnce(t *testing.T) {
 	}
 }
 
-func TestRefreshIsBoundToItsClientAndScope(t *testing.T) {
+func TestRFC6749_6_ARefreshIsBoundToItsClientAndScope(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
 	err := s.clients.Put(t.Context(), clients.Record{

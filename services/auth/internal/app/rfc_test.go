@@ -16,17 +16,17 @@ func TestRFC(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
 	for clause, check := range map[string]func(*testing.T, *service){
-		"6749 3.2 POST alone":                                      postAlone,
-		"6749 5.1 a token response is a form of its own":           tokenResponse,
-		"6749 5.2 every refusal has the form of the specification": refusalForm,
-		"6749 5.2 who used Basic is challenged with it":            basicChallenge,
-		"7009 2.1, 2.2 a token of another client is left alone":    foreignRevocation,
-		"7009 2.2 an unknown token is as good as revoked":          unknownRevocation,
-		"7009 2.2.1 unsupported_token_type is no excuse":           hintedRevocation,
-		"7662 2.1 the caller is authenticated":                     introspectionCaller,
-		"7662 2.2 an inactive token is described by that alone":    inactive,
-		"8414 2, 3.2 the metadata says what is served":             served,
-		"8693 2.2.2 what is not supported is an invalid_request":   exchangeUnsupported,
+		"RFC 6749 3.2 POST alone":                                      postAlone,
+		"RFC 6749 5.1 a token response is a form of its own":           tokenResponse,
+		"RFC 6749 5.2 every refusal has the form of the specification": refusalForm,
+		"RFC 6749 5.2 who used Basic is challenged with it":            basicChallenge,
+		"RFC 7009 2.1, 2.2 a token of another client is left alone":    foreignRevocation,
+		"RFC 7009 2.2 an unknown token is as good as revoked":          unknownRevocation,
+		"RFC 7009 2.2.1 unsupported_token_type is no excuse":           hintedRevocation,
+		"RFC 7662 2.1 the caller is authenticated":                     introspectionCaller,
+		"RFC 7662 2.2 an inactive token is described by that alone":    inactive,
+		"RFC 8414 2, 3.2 the metadata says what is served":             served,
+		"RFC 8693 2.2.2 what is not supported is an invalid_request":   exchangeUnsupported,
 	} {
 		t.Run(clause, func(t *testing.T) {
 			t.Parallel()

@@ -49,7 +49,7 @@ func (s *service) revokes(token string, to door, want string) {
 	}
 }
 
-func TestOwnSessions(t *testing.T) {
+func TestASVS_7_5_2_UsersSeeAndEndTheirSessions(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
 	s.machine() // somebody else's
@@ -122,7 +122,7 @@ func TestManyOwnSessions(t *testing.T) {
 	s.revokes(token, door{method: http.MethodPost, path: "/logout/all"}, "129")
 }
 
-func TestEndsOfManySessions(t *testing.T) {
+func TestASVS_7_4_5_AdministratorsEndSessions(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
 	admin := s.administrator()

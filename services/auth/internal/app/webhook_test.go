@@ -143,7 +143,7 @@ func TestAnEndAtClerkEndsAllThatCameOfIt(t *testing.T) {
 	}
 }
 
-func TestASVS742AUserDeletedAtClerkIsDeletedHere(t *testing.T) {
+func TestASVS_7_4_2_AUserDeletedAtClerkIsDeletedHere(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{Clerk: true})
 	first := s.visitor(clerk.Wish{})
