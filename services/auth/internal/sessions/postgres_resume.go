@@ -31,6 +31,19 @@ func (r *Rows) pending(ctx context.Context) (open []target, err error) {
 	return open, nil
 }
 
+// outdated tells whether a subject has sessions that an end has left behind.
+func (r *Rows) outdated(ctx context.Context, subject string) (found bool, err error) {
+	const query = `SELECT EXISTS (SELECT 1 FROM sessions WHERE subject = $1
+		AND subject_generation < (SELECT generation FROM cutoffs WHERE kind = 'subject' AND id = $1))`
+	err = crdb.Idempotent(ctx, func(ctx context.Context) error {
+		return r.db.Pool().QueryRow(ctx, query, subject).Scan(&found)
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for sessions that are over: %w", err)
+	}
+	return found, nil
+}
+
 // over is a page of sessions whose row has no more use: those that have ended,
 // where whoever ended them did not get so far, and those that have expired by
 // every clock.

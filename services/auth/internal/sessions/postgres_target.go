@@ -78,7 +78,8 @@ func (t *target) move(ctx context.Context, tx pgx.Tx) (at time.Time, err error) 
 	if err != nil || t.except == uuid.Nil {
 		return at, err
 	}
-	const spare = `UPDATE sessions SET subject_generation = $3 WHERE id = $1 AND subject = $2`
+	// Only if it is not over: an end before this one may not have come to it yet.
+	const spare = `UPDATE sessions SET subject_generation = $3 WHERE id = $1 AND subject = $2 AND subject_generation = $3 - 1`
 	_, err = tx.Exec(ctx, spare, t.except, t.id, t.generation)
 	return at, err
 }

@@ -35,6 +35,21 @@ func (s *Store) Resume(ctx context.Context) (more bool, err error) {
 	return len(over) == page, s.rows.forget(ctx, over)
 }
 
+// FinishSubject ends in Redis too what is over of a subject's sessions, whoever
+// ended it, and tells how many were live: an end that was committed may have been
+// left there.
+func (s *Store) FinishSubject(ctx context.Context, subject string) (int64, error) {
+	left, err := s.rows.outdated(ctx, subject)
+	if err != nil || !left {
+		return 0, err
+	}
+	t := target{kind: kindSubject, id: subject}
+	e := end{target: t, event: eventOf(t)}
+	e.event.Actor = actor(ctx)
+	found, more, err := s.rows.next(ctx, &e)
+	return s.endPages(ctx, &e, found, more, err)
+}
+
 // eventOf is what the log says of an end, but for who wanted it.
 func eventOf(t target) audit.Event {
 	switch t.kind {

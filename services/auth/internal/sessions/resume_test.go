@@ -86,6 +86,47 @@ func TestAnEndThatWasLeftIsRepeated(t *testing.T) {
 	}
 }
 
+// A session that an end has left behind is over. A later end that spares the
+// session it comes from does not bring it back.
+func TestWhatIsOverCannotBeSpared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, devstack.Options{})
+	ids := w.many(page+10, "user", "web")
+	w.stopped(1, func(ctx context.Context) (int64, error) { return w.EndSubject(ctx, "user", "", nil) })
+	last := ids[len(ids)-1]
+	must(t, func() (int64, error) { return w.EndSubject(t.Context(), "user", last, nil) }, page+10)
+	if w.alive("user", last, last) {
+		t.Error("a session lives on")
+	}
+	here := w.login("user", "web")
+	must(t, func() (int64, error) { return w.EndSubject(t.Context(), "user", here.SessionID, nil) }, 0)
+	if !w.live(here) {
+		t.Error("a live session was not spared")
+	}
+}
+
+func TestAnEndThatWasLeftIsFinishedForWhoeverAsks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, devstack.Options{})
+	ids := w.many(page+10, "user", "web")
+	must(t, func() (int64, error) { return w.FinishSubject(t.Context(), "user") }, 0)
+	if !w.alive("user", ids[0], ids[0]) {
+		t.Fatal("it ended what was not over")
+	}
+	w.stopped(1, func(ctx context.Context) (int64, error) { return w.EndSubject(ctx, "user", "", nil) })
+	after := w.login("user", "web")
+	must(t, func() (int64, error) { return w.FinishSubject(t.Context(), "user") }, page+10)
+	for _, id := range ids {
+		if w.alive("user", id, id) {
+			t.Fatal("a session lives on")
+		}
+	}
+	if !w.live(after) {
+		t.Error("a later login has ended")
+	}
+	must(t, func() (int64, error) { return w.FinishSubject(t.Context(), "user") }, 0)
+}
+
 func TestOneEndThatWasLeftIsFinished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, devstack.Options{})
