@@ -33,8 +33,8 @@ var bind = fx.Options(
 	// Wrong passwords are counted in Redis; what is changed of a user ends sessions.
 	fx.Provide(
 		func(l *ratelimit.Limiter) users.Limiter { return l },
-		func(s *sessions.Store) users.Ends { return s },
-		func(b *audit.Batch) users.Journal { return b },
+		func(s *sessions.Store) (users.Ends, users.Finisher) { return s, s },
+		func(j journal) users.Journal { return j },
 	),
 
 	// Sessions live in Redis and end in the database.
@@ -56,9 +56,10 @@ var bind = fx.Options(
 
 	// What was tried is in the log, whatever came of it.
 	fx.Provide(
-		func(log *audit.Log, batch *audit.Batch, names *audit.Pseudonyms) tokens.Journal {
+		func(log *audit.Log, batch *audit.Batch, names *audit.Pseudonyms) journal {
 			return journal{log, batch, names}
 		},
+		func(j journal) tokens.Journal { return j },
 	),
 
 	// Whoever is known and lacks a scope is in the log, whatever route it was.

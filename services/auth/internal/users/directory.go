@@ -39,8 +39,19 @@ type Store interface {
 	Put(ctx context.Context, u User, password string) error
 }
 
-// Journal takes refusals, which change nothing; *audit.Batch is one.
-type Journal interface{ Add(e audit.Event) }
+// Finisher ends in Redis too what was ended of a user's sessions and left there, and
+// tells how many were live; *sessions.Store is one.
+type Finisher interface {
+	FinishSubject(ctx context.Context, subject string) (int64, error)
+}
+
+// Journal takes refusals, which change nothing.
+type Journal interface {
+	// Record keeps an event before it returns, or returns a 503.
+	Record(ctx context.Context, e audit.Event) error
+	// Add keeps an event soon.
+	Add(e audit.Event)
+}
 
 // Directory is who the users are. It is safe for concurrent use.
 type Directory struct {
@@ -48,16 +59,20 @@ type Directory struct {
 	auth    *Authenticator
 	common  *common.List
 	journal Journal
+	rest    Finisher
 }
 
 // NewDirectory makes a directory.
-func NewDirectory(store Store, auth *Authenticator, common *common.List, journal Journal) *Directory {
-	return &Directory{store, auth, common, journal}
+func NewDirectory(store Store, auth *Authenticator, common *common.List, journal Journal, rest Finisher) *Directory {
+	return &Directory{store, auth, common, journal, rest}
 }
+
+// canonical is the length of the one form that ids have in text.
+const canonical = 36
 
 // Find returns a user. It returns [ErrUnknown] or a 503.
 func (d *Directory) Find(ctx context.Context, id string) (User, error) {
-	if uuid.Validate(id) != nil {
+	if len(id) != canonical || uuid.Validate(id) != nil {
 		return User{}, ErrUnknown
 	}
 	u, _, err := d.store.ByID(ctx, id)
@@ -74,7 +89,7 @@ func (d *Directory) List(ctx context.Context, after string, limit int) ([]User, 
 func (d *Directory) Register(ctx context.Context, actor string, login Login, password Password, roles Roles) (u User, err error) {
 	u = User{ID: uuid.Must(uuid.NewV7()).String(), Login: string(login), Roles: roles}
 	e := audit.Event{Type: audit.UserCreate, Actor: actor, Subject: u.ID, Detail: map[string]string{"roles": strings.Join(roles, " ")}}
-	defer func() { d.note(ctx, e, err) }()
+	defer func() { err = d.note(ctx, e, err) }()
 	hash, err := d.choose(ctx, password, u.Login)
 	if err != nil {
 		return User{}, err
@@ -88,7 +103,7 @@ func (d *Directory) Register(ctx context.Context, actor string, login Login, pas
 // may have been made.
 func (d *Directory) ChangePassword(ctx context.Context, subject, session, current string, renewed Password) (ended int64, err error) {
 	e := audit.Event{Type: audit.UserPassword, Actor: subject, Subject: subject, SessionID: session}
-	defer func() { d.note(ctx, e, err) }()
+	defer func() { err = d.note(ctx, e, err) }()
 	if uuid.Validate(subject) != nil {
 		return 0, ErrNoPassword
 	}
@@ -125,7 +140,7 @@ func (d *Directory) ChangePassword(ctx context.Context, subject, session, curren
 // which it tells how many. It returns [ErrUnknown], [ErrCommon] or a 503.
 func (d *Directory) ResetPassword(ctx context.Context, actor, id string, renewed Password) (ended int64, err error) {
 	e := audit.Event{Type: audit.UserPassword, Actor: actor, Subject: id}
-	defer func() { d.note(ctx, e, err) }()
+	defer func() { err = d.note(ctx, e, err) }()
 	user, err := d.Find(ctx, id)
 	if err != nil {
 		return 0, err
@@ -138,15 +153,18 @@ func (d *Directory) ResetPassword(ctx context.Context, actor, id string, renewed
 }
 
 // Update changes a user and ends all their sessions, of which it tells how many.
-// What changes nothing ends nothing. It returns [ErrUnknown] or a 503.
+// What changes nothing ends nothing, but finishes what somebody else has begun: it
+// may be the repetition of a call that broke off after its commit. It returns
+// [ErrUnknown] or a 503.
 func (d *Directory) Update(ctx context.Context, actor, id string, c Change) (u User, ended int64, err error) {
 	e := audit.Event{Type: audit.UserUpdate, Actor: actor, Subject: id, Detail: map[string]string{}}
-	defer func() { d.note(ctx, e, err) }()
+	defer func() { err = d.note(ctx, e, err) }()
 	if u, err = d.Find(ctx, id); err != nil {
 		return User{}, 0, err
 	}
 	if (c.Disabled == nil || *c.Disabled == u.Disabled) && (c.Roles == nil || slices.Equal(*c.Roles, u.Roles)) {
-		return u, 0, nil
+		ended, err = d.rest.FinishSubject(ctx, u.ID)
+		return u, ended, err
 	}
 	if c.Disabled != nil {
 		e.Detail["disabled"] = map[bool]string{true: "true", false: "false"}[*c.Disabled]
@@ -189,11 +207,20 @@ func (d *Directory) isCommon(p Password, login string) bool {
 }
 
 // note logs a refusal. A change is logged with itself, and one that was not
-// decided is none.
-func (d *Directory) note(ctx context.Context, e audit.Event, err error) {
+// decided is none. That a password was wrong is in the log before the caller hears
+// of it, or the caller does not.
+func (d *Directory) note(ctx context.Context, e audit.Event, err error) error {
 	if err == nil || fault.KindOf(err) == fault.Unavailable || fault.KindOf(err) == fault.Internal {
-		return
+		return err
 	}
 	e.Reason = audit.ReasonOf(err)
-	d.journal.Add(audit.New(ctx, e))
+	e = audit.New(ctx, e)
+	if !errors.Is(err, ErrWrong) {
+		d.journal.Add(e)
+		return err
+	}
+	if failed := d.journal.Record(ctx, e); failed != nil {
+		return failed
+	}
+	return err
 }
