@@ -136,14 +136,22 @@ func (s *service) awaitEpoch(number int64) {
 
 func (s *service) await(otherwise string, done func() bool) {
 	s.t.Helper()
+	if !eventually(done) {
+		s.t.Fatal(otherwise)
+	}
+}
+
+// eventually is for other goroutines than the test's.
+func eventually(done func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(2 * time.Minute)
 	for !done() {
 		select {
 		case <-deadline:
-			s.t.Fatal(otherwise)
+			return false
 		case <-tick.C:
 		}
 	}
+	return true
 }

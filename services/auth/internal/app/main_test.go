@@ -32,6 +32,7 @@ import (
 	"tandem.example/services/auth/api"
 	"tandem.example/services/auth/internal/app"
 	"tandem.example/services/auth/internal/clients"
+	"tandem.example/services/auth/internal/sessions"
 	"tandem.example/services/auth/internal/users"
 )
 
@@ -73,6 +74,7 @@ type service struct {
 
 	clients  *clients.Registry
 	users    *users.Directory
+	store    *sessions.Store
 	keeper   *epoch.Keeper
 	verifier *bearer.Verifier
 	keys     bearer.KeySet
@@ -149,7 +151,7 @@ func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
 			})))
 		}),
 		fx.Invoke(fx.Annotate(func(r []httpserver.Route) { s.routes = r }, fx.ParamTags(`group:"routes"`))),
-		fx.Populate(&server, &s.keeper, &s.verifier, &ring, &s.db, &s.users))
+		fx.Populate(&server, &s.keeper, &s.verifier, &ring, &s.db, &s.users, &s.store))
 	if err := program.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
