@@ -72,7 +72,7 @@ func (b *Backend) Active(ctx context.Context, sessionID, userID string) error {
 	got, err := b.asking.do(ctx, sessionID, func(ctx context.Context) (*clerk.Session, error) {
 		return twice(ctx, func() (*clerk.Session, error) { return b.sessions.Get(ctx, sessionID) })
 	})
-	if refused, ok := errors.AsType[*statusError](err); ok && refused.status == http.StatusNotFound {
+	if refused, ok := errors.AsType[*statusError](err); ok && refused.status == http.StatusNotFound && refused.clerks {
 		return ErrEnded.Because(errNotYet)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package clerksession
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -66,12 +67,15 @@ func (c *claims) judge(cfg *Config) (Session, error) {
 	default:
 		return Session{}, bearer.ErrClaims
 	}
-	if s.OrgID != "" && !identifier(s.OrgID, "org_") {
+	s.OrgRole = role(s.OrgID, s.OrgRole)
+	if s.OrgID != "" && !identifier(s.OrgID, "org_") || s.OrgRole != "" && !roleForm.MatchString(s.OrgRole) {
 		return Session{}, bearer.ErrClaims
 	}
-	s.OrgRole = role(s.OrgID, s.OrgRole)
 	return s, nil
 }
+
+// roleForm is one word: the roles of a session are kept side by side.
+var roleForm = regexp.MustCompile(`^org:[A-Za-z0-9_:.-]{1,128}$`)
 
 // role has its prefix in the end, which version 2 and the oldest roles of version
 // 1 leave out. Without an organisation there is none.

@@ -211,6 +211,8 @@ func upstreamFaults(t *testing.T) {
 		"rate limited for a year": {429, `{}`, 8760 * time.Hour, maxRetryAfter, 1},
 		"a page of HTML":          {502, "<html>" + theirs, 0, ErrUnavailable.RetryAfter, 2},
 		"our key is wrong":        {401, `{"errors":[{"message":"` + theirs + `"}]}`, 0, ErrUnavailable.RetryAfter, 1},
+		"a proxy's 404":           {404, "<html>" + theirs, 0, ErrUnavailable.RetryAfter, 1},
+		"a gateway's 404":         {404, `{"errors":[],"message":"` + theirs + `"}`, 0, ErrUnavailable.RetryAfter, 1},
 		"a redirect":              {302, "", 0, ErrUnavailable.RetryAfter, 1},
 		"an empty object":         {200, `{}`, 0, ErrUnavailable.RetryAfter, 1},
 		"null":                    {200, `null`, 0, ErrUnavailable.RetryAfter, 1},

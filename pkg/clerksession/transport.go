@@ -1,6 +1,7 @@
 package clerksession
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +22,7 @@ type bounded struct{ next http.RoundTripper }
 type statusError struct {
 	status     int
 	retryAfter time.Duration
+	clerks     bool // it has the form of Clerk's own errors
 }
 
 func (e *statusError) Error() string { return fmt.Sprintf("Clerk answered %d", e.status) }
@@ -32,15 +34,25 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		_, _ = io.CopyN(io.Discard, response.Body, maxBody) // so that the connection can be used again
+		body, _ := io.ReadAll(io.LimitReader(response.Body, maxBody)) // to the end, so that the connection can be used again
 		_ = response.Body.Close()
-		return nil, &statusError{response.StatusCode, retryAfterOf(response.Header)}
+		return nil, &statusError{response.StatusCode, retryAfterOf(response.Header), clerks(body)}
 	}
 	response.Body = struct {
 		io.Reader
 		io.Closer
 	}{io.LimitReader(response.Body, maxBody), response.Body}
 	return response, nil
+}
+
+// clerks tells whether an error is Clerk's, and not of something on the way there.
+func clerks(body []byte) bool {
+	var said struct {
+		Errors []struct {
+			Code string `json:"code"`
+		} `json:"errors"`
+	}
+	return json.Unmarshal(body, &said) == nil && len(said.Errors) > 0 && said.Errors[0].Code != ""
 }
 
 func retryAfterOf(h http.Header) time.Duration {
