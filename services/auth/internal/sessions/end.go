@@ -83,21 +83,34 @@ func (s *Store) EndBefore(ctx context.Context, cutOff time.Time) (int64, error) 
 }
 
 func (s *Store) endMany(ctx context.Context, e *end) (int64, error) {
-	found, more, err := s.rows.begin(ctx, e)
-	return s.endPages(ctx, e, found, more, err)
+	if err := s.rows.begin(ctx, e); err != nil {
+		return 0, err
+	}
+	s.at("end begun")
+	return s.endPages(ctx, e)
 }
 
-func (s *Store) endPages(ctx context.Context, e *end, found []ended, more bool, err error) (total int64, _ error) {
-	for err == nil {
-		var n int64
-		n, err = s.finish(ctx, found)
+// endPages goes on with an end that has begun.
+func (s *Store) endPages(ctx context.Context, e *end) (total int64, _ error) {
+	for {
+		found, more, err := s.rows.next(ctx, e)
+		if err != nil {
+			return total, err
+		}
+		n, err := s.finish(ctx, found)
 		total += n
-		if err != nil || !more {
+		if err != nil {
+			return total, err
+		}
+		if !more {
 			break
 		}
-		found, more, err = s.rows.next(ctx, e)
+		if err := s.rows.touch(ctx, &e.target); err != nil {
+			return total, err
+		}
 	}
-	return total, err
+	_ = s.rows.done(ctx, &e.target) // the end is complete without it, and the sweeper does it too
+	return total, nil
 }
 
 func (s *Store) endOne(ctx context.Context, subject, sessionID string, until time.Time, event audit.Event) (int64, error) {

@@ -39,16 +39,16 @@ func (r *Rows) generations(ctx context.Context, subject, client string) (g gener
 
 // insert makes the session's row and the line of the log, both or neither, and
 // tells when that was. The condition is what makes it safe: no cut-off has moved
-// since the login began, and the session elsewhere that it was exchanged for has
-// not been revoked. Otherwise it returns ErrMoved.
+// since the login began, and the session elsewhere that it was exchanged for, if
+// any, has not been revoked. Otherwise it returns ErrMoved.
 func (r *Rows) insert(ctx context.Context, i *Issued, g generations, life time.Duration, e *audit.Event) (created time.Time, err error) {
 	const statement = `WITH logged AS (
 		INSERT INTO audit (` + audit.Columns + `) SELECT ` + audit.Values + `
 		WHERE coalesce((SELECT generation FROM cutoffs WHERE kind = 'subject' AND id = $15::TEXT), 0) = $20::INT8
 			AND coalesce((SELECT generation FROM cutoffs WHERE kind = 'client' AND id = $16::TEXT), 0) = $21::INT8
 			AND coalesce((SELECT generation FROM cutoffs WHERE kind = 'all' AND id = ''), 0) = $22::INT8
-			AND NOT EXISTS (SELECT 1 FROM tombstones
-				WHERE kind = 'clerk_session' AND id = $19::TEXT OR kind = 'clerk_user' AND id = $15::TEXT)
+			AND ($19::TEXT = '' OR NOT EXISTS (SELECT 1 FROM tombstones
+				WHERE kind = 'clerk_session' AND id = $19::TEXT OR kind = 'clerk_user' AND id = $15::TEXT))
 		RETURNING id)
 	INSERT INTO sessions (id, subject, client_id, tenant, device, origin,
 		subject_generation, client_generation, all_generation, expires_at)

@@ -38,42 +38,38 @@ type ended struct {
 	Subject string
 }
 
-// begin is the first transaction, with the caller's change. It tells whether
-// there may be more pages.
-func (r *Rows) begin(ctx context.Context, e *end) (found []ended, more bool, err error) {
-	return r.step(ctx, e, func(tx pgx.Tx) (time.Time, error) {
+// begin is the first transaction: the caller's change, and what makes every login
+// fail that is under way. It reads no session, and what follows writes nothing
+// that a login reads. An end that did both in one transaction would have to win
+// against every login at once, and lose for as long as they come in numbers.
+func (r *Rows) begin(ctx context.Context, e *end) error {
+	err := crdb.InTx(ctx, r.db, func(tx pgx.Tx) error {
 		if e.change != nil {
 			if err := e.change(ctx, tx); err != nil {
-				return time.Time{}, err
+				return err
 			}
 		}
 		return e.move(ctx, tx)
 	})
+	if err == nil && e.except != uuid.Nil {
+		err = r.spare(ctx, &e.target)
+	}
+	if err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	return nil
 }
 
-// next buries the next page.
+// next buries the next page and tells whether there may be more.
 func (r *Rows) next(ctx context.Context, e *end) (found []ended, more bool, err error) {
-	return r.step(ctx, e, func(tx pgx.Tx) (time.Time, error) { return e.touch(ctx, tx) })
-}
-
-func (r *Rows) step(ctx context.Context, e *end, first func(pgx.Tx) (time.Time, error)) (found []ended, more bool, err error) {
 	err = crdb.InTx(ctx, r.db, func(tx pgx.Tx) error {
-		at, err := first(tx)
-		if err != nil {
-			return err
-		}
 		if found, err = e.find(ctx, tx, e.last); err != nil {
 			return err
-		}
-		if more = len(found) == page; !more {
-			if err := e.done(ctx, tx); err != nil {
-				return err
-			}
 		}
 		if err := bury(ctx, tx, found); err != nil {
 			return err
 		}
-		return e.log(ctx, tx, found, at)
+		return e.log(ctx, tx, found)
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("end sessions: %w", err)
@@ -81,11 +77,11 @@ func (r *Rows) step(ctx context.Context, e *end, first func(pgx.Tx) (time.Time, 
 	if len(found) > 0 {
 		e.last = found[len(found)-1].ID
 	}
-	return found, more, nil
+	return found, len(found) == page, nil
 }
 
 // log writes what a page has ended, up to which time.
-func (e *end) log(ctx context.Context, tx pgx.Tx, found []ended, at time.Time) error {
+func (e *end) log(ctx context.Context, tx pgx.Tx, found []ended) error {
 	event := e.event
 	if e.kind == kindOrigin { // as many ends as there are sessions: one, as a rule
 		for _, s := range found {
@@ -97,7 +93,7 @@ func (e *end) log(ctx context.Context, tx pgx.Tx, found []ended, at time.Time) e
 		return nil
 	}
 	event.Detail = map[string]string{
-		"sessions": strconv.Itoa(len(found)), audit.DetailBefore: at.UTC().Format(time.RFC3339Nano),
+		"sessions": strconv.Itoa(len(found)), audit.DetailBefore: e.before.UTC().Format(time.RFC3339Nano),
 	}
 	if e.except != uuid.Nil {
 		event.Detail[audit.DetailExcept] = e.except.String()

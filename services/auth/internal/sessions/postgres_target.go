@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"tandem.example/pkg/crdb"
 )
 
 // target is what an end is of: of a subject, a client or all, what stands under
@@ -15,7 +17,7 @@ type target struct {
 	kind   string
 	id     string
 	except uuid.UUID // of a subject, the session that lives on
-	before time.Time
+	before time.Time // what began later lives on; of all kinds but one it is when the end began
 
 	generation int64 // that this end has made, or goes on with
 }
@@ -42,7 +44,8 @@ func (t *target) find(ctx context.Context, tx pgx.Tx, after uuid.UUID) ([]ended,
 			AND all_generation < (SELECT generation FROM cutoffs WHERE kind = 'all' AND id = $1) ORDER BY id LIMIT $3`
 		ofOrigin = `SELECT id, subject FROM sessions WHERE origin = $1 AND id > $2
 			AND EXISTS (SELECT 1 FROM tombstones WHERE kind = 'clerk_session' AND id = $1) ORDER BY id LIMIT $3`
-		ofBefore = `SELECT id, subject FROM sessions WHERE created_at < $1 AND id > $2 ORDER BY id LIMIT $3`
+		ofBefore = `SELECT id, subject FROM sessions WHERE created_at < $1 AND id > $2
+			AND EXISTS (SELECT 1 FROM cutoffs WHERE kind = 'all' AND id = '') ORDER BY id LIMIT $3`
 	)
 	query, of := ofAll, any(t.id)
 	switch t.kind {
@@ -63,25 +66,18 @@ func (t *target) find(ctx context.Context, tx pgx.Tx, after uuid.UUID) ([]ended,
 }
 
 // move makes every login that is under way fail, and every session that is there
-// outdated, and tells when that was.
-func (t *target) move(ctx context.Context, tx pgx.Tx) (at time.Time, err error) {
+// outdated.
+func (t *target) move(ctx context.Context, tx pgx.Tx) error {
 	switch t.kind {
 	case kindOrigin: // its tombstone does that
-		return at, nil
+		return nil
 	case kindBefore:
-		return t.before, t.pass(ctx, tx)
+		return t.pass(ctx, tx)
 	}
 	const statement = `INSERT INTO cutoffs (kind, id, generation, pending) VALUES ($1, $2, 1, true)
-		ON CONFLICT (kind, id) DO UPDATE SET generation = cutoffs.generation + 1, pending = true, updated_at = now()
-		RETURNING generation, updated_at`
-	err = tx.QueryRow(ctx, statement, t.kind, t.id).Scan(&t.generation, &at)
-	if err != nil || t.except == uuid.Nil {
-		return at, err
-	}
-	// Only if it is not over: an end before this one may not have come to it yet.
-	const spare = `UPDATE sessions SET subject_generation = $3 WHERE id = $1 AND subject = $2 AND subject_generation = $3 - 1`
-	_, err = tx.Exec(ctx, spare, t.except, t.id, t.generation)
-	return at, err
+		ON CONFLICT (kind, id) DO UPDATE SET generation = cutoffs.generation + 1, pending = true, moved_at = now(), updated_at = now()
+		RETURNING generation, moved_at`
+	return tx.QueryRow(ctx, statement, t.kind, t.id).Scan(&t.generation, &t.before)
 }
 
 // pass returns ErrFuture if the cut-off has not passed by the clock that the
@@ -100,26 +96,39 @@ func (t *target) pass(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// touch tells others that somebody is at work on the end, and when that was.
-func (t *target) touch(ctx context.Context, tx pgx.Tx) (at time.Time, err error) {
-	switch t.kind {
-	case kindOrigin:
-		return at, nil
-	case kindBefore:
-		return t.before, t.pass(ctx, tx)
-	}
-	const statement = `UPDATE cutoffs SET updated_at = now() WHERE kind = $1 AND id = $2 RETURNING generation, updated_at`
-	var generation int64
-	err = tx.QueryRow(ctx, statement, t.kind, t.id).Scan(&generation, &at)
-	if t.generation == 0 {
-		t.generation = generation
-	}
-	return at, err
+// spare lets the excepted session live on under the new generation, but only if
+// it is not over: an end before this one may not have come to it yet.
+func (r *Rows) spare(ctx context.Context, t *target) error {
+	const statement = `UPDATE sessions SET subject_generation = $3 WHERE id = $1 AND subject = $2 AND subject_generation = $3 - 1`
+	return crdb.Idempotent(ctx, func(ctx context.Context) error {
+		_, err := r.db.Pool().Exec(ctx, statement, t.except, t.id, t.generation)
+		return err
+	})
 }
 
-// done notes that the last page has been buried, unless another end has begun.
-func (t *target) done(ctx context.Context, tx pgx.Tx) error {
+// touch tells others that somebody is at work on the end, and learns from which
+// generation and moment it goes on.
+func (r *Rows) touch(ctx context.Context, t *target) error {
+	if t.kind == kindOrigin || t.kind == kindBefore {
+		return nil // whoever wants it repeats it
+	}
+	const statement = `UPDATE cutoffs SET updated_at = now() WHERE kind = $1 AND id = $2 RETURNING generation, moved_at`
+	return crdb.Idempotent(ctx, func(ctx context.Context) error {
+		var generation int64
+		var moved time.Time
+		err := r.db.Pool().QueryRow(ctx, statement, t.kind, t.id).Scan(&generation, &moved)
+		if err == nil && t.generation == 0 {
+			t.generation, t.before = generation, moved
+		}
+		return err
+	})
+}
+
+// done notes that the last page has been finished, unless another end has begun.
+func (r *Rows) done(ctx context.Context, t *target) error {
 	const statement = `UPDATE cutoffs SET pending = false WHERE kind = $1 AND id = $2 AND generation = $3`
-	_, err := tx.Exec(ctx, statement, t.kind, t.id, t.generation)
-	return err
+	return crdb.Idempotent(ctx, func(ctx context.Context) error {
+		_, err := r.db.Pool().Exec(ctx, statement, t.kind, t.id, t.generation)
+		return err
+	})
 }

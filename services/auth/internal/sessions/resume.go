@@ -15,9 +15,7 @@ func (s *Store) Resume(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	for _, t := range open {
-		e := end{target: t, event: eventOf(t)}
-		found, more, err := s.rows.next(ctx, &e)
-		if _, err := s.endPages(ctx, &e, found, more, err); err != nil {
+		if _, err := s.goOn(ctx, t, ""); err != nil {
 			return false, err
 		}
 	}
@@ -43,11 +41,17 @@ func (s *Store) FinishSubject(ctx context.Context, subject string) (int64, error
 	if err != nil || !left {
 		return 0, err
 	}
-	t := target{kind: kindSubject, id: subject}
+	return s.goOn(ctx, target{kind: kindSubject, id: subject}, actor(ctx))
+}
+
+// goOn does the rest of an end that somebody has begun.
+func (s *Store) goOn(ctx context.Context, t target, actor string) (int64, error) {
 	e := end{target: t, event: eventOf(t)}
-	e.event.Actor = actor(ctx)
-	found, more, err := s.rows.next(ctx, &e)
-	return s.endPages(ctx, &e, found, more, err)
+	e.event.Actor = actor
+	if err := s.rows.touch(ctx, &e.target); err != nil {
+		return 0, err
+	}
+	return s.endPages(ctx, &e)
 }
 
 // eventOf is what the log says of an end, but for who wanted it.
