@@ -55,7 +55,7 @@ race: prepare ## run every test three times, in random order
 .PHONY: bench
 bench: build prepare ## measure both services against bare handlers, then the Go benchmarks
 	@cd services/resources && $(BUILD) -o $(BIN)/bench-resources ./cmd/bench && $(BIN)/bench-resources -resourcesd $(BIN)/resourcesd
-	@cd services/auth && $(BUILD) -o $(BIN)/bench-auth ./cmd/bench && $(BIN)/bench-auth -authd $(BIN)/authd
+	@cd services/auth && $(BUILD) -o $(BIN)/bench-auth ./cmd/bench && $(BIN)/bench-auth -authd $(BIN)/authd -other test/oidc-provider
 	@cd pkg && go test -run='^$$' -bench=. -benchmem ./bearer ./httpserver
 	@cd services/resources && go test -run='^$$' -bench=. -benchmem ./internal/app
 

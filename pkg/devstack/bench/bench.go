@@ -75,21 +75,3 @@ func Compare(ctx context.Context, out io.Writer, o Options, title, notable strin
 		ratio(service, bare, rate, slices.Max), ratio(service, bare, cpu, middle))
 	return err
 }
-
-// Alone measures one side that has nothing beside it to be compared with.
-func Alone(ctx context.Context, out io.Writer, o Options, title string, service *Side) error {
-	for i := range o.Rounds + 1 {
-		m, err := measure(ctx, service, o.Round)
-		if err != nil {
-			return fmt.Errorf("%s: %w", service.Name, err)
-		}
-		if i > 0 { // the first warms
-			service.rounds = append(service.rounds, m)
-		}
-	}
-	if err := table(out, o, title, "", service); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(out)
-	return err
-}

@@ -22,11 +22,16 @@ type Process struct {
 // Start runs a program with env and a free HTTP_ADDR for its whole environment,
 // and waits until it listens there.
 func Start(ctx context.Context, path string, env ...string) (*Process, error) {
+	return StartCommand(ctx, exec.CommandContext(ctx, path), env...)
+}
+
+// StartCommand is [Start] for a program with arguments.
+func StartCommand(ctx context.Context, cmd *exec.Cmd, env ...string) (*Process, error) {
 	addr, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{Addr: addr, cmd: exec.CommandContext(ctx, path)}
+	p := &Process{Addr: addr, cmd: cmd}
 	p.cmd.Env = append(env, "HTTP_ADDR="+addr)
 	p.cmd.Stderr = &p.Log
 	if err := p.cmd.Start(); err != nil {
@@ -42,7 +47,7 @@ func Start(ctx context.Context, path string, env ...string) (*Process, error) {
 		select {
 		case <-ctx.Done():
 			p.Stop()
-			return nil, fmt.Errorf("%s does not listen: %s", path, &p.Log)
+			return nil, fmt.Errorf("%s does not listen: %s", cmd.Path, &p.Log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // run starts the servers, measures and writes the tables.
-func run(ctx context.Context, service string, o bench.Options, out io.Writer) (err error) {
-	w, err := newWorld(ctx, service)
+func run(ctx context.Context, service, other string, o bench.Options, out io.Writer) (err error) {
+	w, err := newWorld(ctx, service, other)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func run(ctx context.Context, service string, o bench.Options, out io.Writer) (e
 	if err != nil {
 		return err
 	}
-	var asking, verifying, renewing []bench.Caller
+	var asking, verifying, renewing, elsewhere []bench.Caller
 	for range o.Connections {
 		own, err := w.signIn(ctx)
 		if err != nil {
@@ -34,6 +34,7 @@ func run(ctx context.Context, service string, o bench.Options, out io.Writer) (e
 		asking = append(asking, w.post("/introspect", url.Values{"token": {first.Access}}.Encode()))
 		verifying = append(verifying, visitor{first.Access})
 		renewing = append(renewing, &renewer{post: w.post("/token", ""), token: own.Refresh})
+		elsewhere = append(elsewhere, w.post("/token", "grant_type=client_credentials"))
 	}
 	for _, what := range []struct {
 		title   string
@@ -46,7 +47,9 @@ func run(ctx context.Context, service string, o bench.Options, out io.Writer) (e
 			return err
 		}
 	}
-	return bench.Alone(ctx, out, o, "refresh", &bench.Side{Name: "auth", Process: w.service, Callers: renewing})
+	return bench.Compare(ctx, out, o, "a token: refresh here, client_credentials there", "",
+		&bench.Side{Name: "auth", Process: w.service, Callers: renewing},
+		&bench.Side{Name: "oidc-provider", Process: w.other, Callers: elsewhere})
 }
 
 func answered(response *fasthttp.Response) error {

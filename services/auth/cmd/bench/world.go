@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,16 +18,16 @@ import (
 	"tandem.example/pkg/devstack/bench"
 )
 
-// world is the servers and the two measured processes.
+// world is the servers and the measured processes.
 type world struct {
-	stack         *devstack.Stack
-	service, bare *bench.Process
-	secrets       map[string]string // by the variable they stand in
+	stack                *devstack.Stack
+	service, bare, other *bench.Process
+	secrets              map[string]string // by the variable they stand in
 }
 
 const user, client = "bench", "bench-client"
 
-func newWorld(ctx context.Context, binary string) (_ *world, err error) {
+func newWorld(ctx context.Context, binary, other string) (_ *world, err error) {
 	w := &world{secrets: map[string]string{}}
 	for _, name := range []string{"JWT_SECRET", "DEMO_PASSWORD", "DEMO_CLIENT_SECRET", "DEMO_ADMIN_CLIENT_SECRET"} {
 		w.secrets[name] = rand.Text() + rand.Text()
@@ -51,13 +52,28 @@ func newWorld(ctx context.Context, binary string) (_ *world, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.bare, err = bench.Start(ctx, self, append(w.environment(), roleVariable+"=bare")...)
+	if w.bare, err = bench.Start(ctx, self, append(w.environment(), roleVariable+"=bare")...); err != nil {
+		return nil, err
+	}
+	w.other, err = startOther(ctx, other, w.secrets["DEMO_CLIENT_SECRET"])
 	return w, err
+}
+
+// startOther installs and starts the provider of another house that lies in dir.
+func startOther(ctx context.Context, dir, secret string) (*bench.Process, error) {
+	install := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	install.Dir = dir
+	if said, err := install.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("npm ci in %s: %w: %s", dir, err, said)
+	}
+	return bench.StartCommand(ctx, exec.CommandContext(ctx, "node", filepath.Join(dir, "server.mjs")),
+		"NODE_ENV=production", "CLIENT_ID="+client, "CLIENT_SECRET="+secret)
 }
 
 func (w *world) close() error {
 	w.service.Stop()
 	w.bare.Stop()
+	w.other.Stop()
 	if w.stack == nil {
 		return nil
 	}
@@ -74,6 +90,7 @@ func (w *world) environment() []string {
 		"NATS_URL=" + w.stack.NATSURLFor(devstack.Auth), "NATS_CA_FILE=" + w.stack.CAFile,
 		"JWT_ISSUER=https://auth.example", "JWT_AUDIENCE=tandem",
 		"DEMO_USER=" + user, "DEMO_CLIENT_ID=" + client, "DEMO_ADMIN_CLIENT_ID=bench-admin",
+		"LIMIT_TOKEN_ADDRESS=1000000/1s", // all requests come from one address here
 	}
 	for name, secret := range w.secrets {
 		set = append(set, name+"="+secret)

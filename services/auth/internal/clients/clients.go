@@ -93,15 +93,20 @@ type Registry struct {
 }
 
 // NewRegistry makes a registry.
-func NewRegistry(store Store) *Registry { return &Registry{store, newLeases(store.Find)} }
+func NewRegistry(store Store) *Registry {
+	find := func(ctx context.Context, id string) (Record, error) {
+		if !validID(id) {
+			return Record{}, ErrClient
+		}
+		return store.Find(ctx, id)
+	}
+	return &Registry{store, newLeases(find)}
+}
 
 // Authenticate returns the client that id and secret prove; a public client has
 // no secret and proves nothing. It returns [ErrClient], with the id of a client
 // that is known, or a 503.
 func (r *Registry) Authenticate(ctx context.Context, id, secret string) (Client, error) {
-	if !validID(id) {
-		return Client{}, ErrClient
-	}
 	known, spent, err := r.leases.find(ctx, id)
 	if err != nil {
 		return Client{}, err

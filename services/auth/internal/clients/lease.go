@@ -51,11 +51,15 @@ func (l *leases) now() time.Duration { return time.Since(l.base) }
 func (l *leases) find(ctx context.Context, id string) (Record, time.Duration, error) {
 	found := l.take(ctx, id)
 	select {
-	case <-found.done:
-		return found.record, l.now() - found.asked, found.err
-	case <-ctx.Done():
-		return Record{}, 0, crdb.Fault(ctx.Err())
+	case <-found.done: // as a rule; ctx need not even set a timer then
+	default:
+		select {
+		case <-found.done:
+		case <-ctx.Done():
+			return Record{}, 0, crdb.Fault(ctx.Err())
+		}
 	}
+	return found.record, l.now() - found.asked, found.err
 }
 
 // take gives the lease that covers this moment, or asks for one. A query that is

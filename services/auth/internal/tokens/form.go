@@ -20,8 +20,7 @@ const (
 // two readers of one request could take different values of it. The result
 // shares no memory with body.
 func parseForm(contentType, body string) (Form, error) {
-	got, params, err := mime.ParseMediaType(contentType)
-	if charset := params["charset"]; err != nil || got != mediaForm || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if !isForm(contentType) {
 		return nil, ErrRequest.Detailf("the body must be of type %s", mediaForm)
 	}
 	f := Form{}
@@ -44,4 +43,13 @@ func parseForm(contentType, body string) (Form, error) {
 		f[strings.Clone(name)] = strings.Clone(text)
 	}
 	return f, nil
+}
+
+func isForm(contentType string) bool {
+	if contentType == mediaForm {
+		return true
+	}
+	got, params, err := mime.ParseMediaType(contentType)
+	charset := params["charset"]
+	return err == nil && got == mediaForm && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
