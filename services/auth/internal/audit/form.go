@@ -1,14 +1,34 @@
 package audit
 
-import "regexp"
+import "strings"
 
 // The forms of what may be in an entry. Subjects, clients, sessions and tenants
 // have ids of one alphabet, whoever makes them; details are few words.
-var (
-	idForm     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-	codeForm   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	detailForm = regexp.MustCompile(`^[A-Za-z0-9_.:,;/+@ -]{1,256}$`)
-)
+
+func isID(text string) bool {
+	return isOf(text, 128, func(c byte) bool { return isLetterOrDigit(c) || c == '_' || c == '-' })
+}
+
+func isCode(text string) bool {
+	return isOf(text, 64, func(c byte) bool { return 'a' <= c && c <= 'z' || isDigit(c) || c == '_' }) && 'a' <= text[0] && text[0] <= 'z'
+}
+
+func isDetail(text string) bool {
+	return isOf(text, 256, func(c byte) bool { return isLetterOrDigit(c) || strings.IndexByte("_.:,;/+@ -", c) >= 0 })
+}
+
+// isOf tells whether a text is there, is not too long and has nothing else in it.
+func isOf(text string, most int, has func(byte) bool) bool {
+	for i := range len(text) {
+		if !has(text[i]) {
+			return false
+		}
+	}
+	return 0 < len(text) && len(text) <= most
+}
+
+func isLetterOrDigit(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || isDigit(c) }
+func isDigit(c byte) bool         { return '0' <= c && c <= '9' }
 
 const maxDetails = 12
 
@@ -22,16 +42,16 @@ func (e *Event) tidied() Event {
 		t.Outcome = Failure
 	}
 	for _, id := range []*string{&t.Actor, &t.Subject, &t.ClientID, &t.SessionID, &t.Tenant, &t.RequestID} {
-		if !idForm.MatchString(*id) {
+		if !isID(*id) {
 			*id = ""
 		}
 	}
-	if t.Reason != "" && !codeForm.MatchString(t.Reason) {
+	if t.Reason != "" && !isCode(t.Reason) {
 		t.Reason = "unknown"
 	}
 	detail := make(map[string]string, len(t.Detail))
 	for key, value := range t.Detail {
-		if len(detail) < maxDetails && codeForm.MatchString(key) && detailForm.MatchString(value) {
+		if len(detail) < maxDetails && isCode(key) && isDetail(value) {
 			detail[key] = value
 		}
 	}

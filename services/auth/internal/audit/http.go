@@ -119,7 +119,7 @@ func set(q *Query, key, value string) (problem string) {
 }
 
 func setID(to *string, value string) string {
-	if !idForm.MatchString(value) {
+	if !isID(value) {
 		return "is not an id"
 	}
 	*to = value

@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"hash"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,7 +42,23 @@ type refresh struct {
 }
 
 // refreshKey is one of the server's keys, derived from a signing secret.
-type refreshKey struct{ mac, next []byte }
+type refreshKey struct{ mac, next *hashes }
+
+// hashes keeps what a key makes of an empty text, so that it is made once.
+type hashes struct{ idle sync.Pool }
+
+func newHashes(key []byte) *hashes {
+	return &hashes{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+// sum appends the HMAC of a text to out.
+func (k *hashes) sum(out, text []byte) []byte {
+	h, _ := k.idle.Get().(hash.Hash) // nothing else is in it
+	defer k.idle.Put(h)
+	h.Reset()
+	_, _ = h.Write(text) // a hash never fails
+	return h.Sum(out)
+}
 
 // Refresher makes and reads refresh tokens: with the current key it does both,
 // with the previous one it reads.
@@ -61,7 +79,7 @@ func NewRefresher(current, previous []byte) (*Refresher, error) {
 		if err != nil {
 			return nil, fmt.Errorf("derive refresh key: %w", err)
 		}
-		r.keys = append(r.keys, refreshKey{mac, next})
+		r.keys = append(r.keys, refreshKey{newHashes(mac), newHashes(next)})
 	}
 	return &r, nil
 }
@@ -77,9 +95,7 @@ func (t *refresh) digest() []byte {
 func (t *refresh) successor() refresh {
 	next := *t
 	next.generation++
-	h := hmac.New(sha256.New, t.key.next)
-	_, _ = h.Write(binary.BigEndian.AppendUint32(t.secret[:], next.generation)) // a hash never fails
-	h.Sum(next.secret[:0])
+	t.key.next.sum(next.secret[:0], binary.BigEndian.AppendUint32(t.secret[:], next.generation))
 	return next
 }
 
@@ -97,9 +113,7 @@ func (r *Refresher) encode(t *refresh) string {
 }
 
 func (k *refreshKey) tag(text []byte) []byte {
-	h := hmac.New(sha256.New, k.mac)
-	_, _ = h.Write(text) // a hash never fails
-	return h.Sum(nil)[:macSize]
+	return k.mac.sum(nil, text)[:macSize]
 }
 
 // parse returns ErrMalformed for everything that we did not make.
