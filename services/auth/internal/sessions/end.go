@@ -140,6 +140,7 @@ func (s *Store) finish(ctx context.Context, found []ended) (int64, error) {
 	if len(found) > 0 {
 		_ = s.rows.forget(ctx, found) // the end is complete without it, and the sweeper does it too
 	}
+	s.at("end complete")
 	return n, nil
 }
 

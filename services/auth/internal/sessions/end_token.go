@@ -31,6 +31,7 @@ func (s *Store) EndToken(ctx context.Context, c *bearer.Claims) (int64, error) {
 	if err := s.rows.buryToken(ctx, stone, event); err != nil {
 		return 0, err
 	}
+	s.at("end committed")
 	e, err := s.epochs.Current()
 	if err != nil {
 		return 0, err
@@ -39,5 +40,6 @@ func (s *Store) EndToken(ctx context.Context, c *bearer.Claims) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("end token: %w", err)
 	}
+	s.at("end in redis")
 	return n, nil
 }

@@ -87,6 +87,7 @@ func (s *Store) Create(ctx context.Context, l *Login, g Grant) (Issued, error) {
 	if err := create(ctx, l.epoch, &i, first, created, life, access); err != nil {
 		return Issued{}, err
 	}
+	s.at("login in redis")
 	if time.Since(begun) > settle { // an end that came between may have been forgotten by now
 		return Issued{}, errLate
 	}

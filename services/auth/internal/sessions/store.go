@@ -71,6 +71,7 @@ func (s *Store) Refresh(ctx context.Context, raw, client string, want bearer.Sco
 	i.Grant, access, err = rotate(ctx, e, &trade{
 		shown: &shown, next: &next, client: client, tokenID: i.TokenID, want: want, lives: s.lives, access: s.access(),
 	})
+	s.at("refresh in redis")
 	if errors.Is(err, ErrReused) { // gone from Redis; now for good
 		event := audit.Event{Type: audit.SessionEnd, Actor: client, Detail: map[string]string{"cause": ErrReused.Code}}
 		if _, err := s.endOne(ctx, shown.subject, i.SessionID, shown.end, event); err != nil {
