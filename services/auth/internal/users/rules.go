@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -14,7 +15,7 @@ import (
 
 // What is wrong with a request; the place is told with it.
 var (
-	errLogin    = fault.New(fault.Invalid, "invalid_body", "must have 1 to 254 characters, none of them a control character")
+	errLogin    = fault.New(fault.Invalid, "invalid_body", "must have 1 to 254 characters, all of them visible ones or spaces")
 	errPassword = fault.New(fault.Invalid, "invalid_body", "must have 8 to 128 characters")
 	errRoles    = fault.New(fault.Invalid, "invalid_body", "must be at most 32 names of letters, digits and . _ : -")
 )
@@ -22,13 +23,15 @@ var (
 // ParseLogin gives the one form in which a login name is kept and compared.
 func ParseLogin(s string) (string, error) {
 	name := norm.NFC.String(strings.TrimSpace(s))
-	if !utf8.ValidString(s) || name == "" || utf8.RuneCountInString(name) > 254 || strings.ContainsFunc(name, control) {
+	if !utf8.ValidString(s) || name == "" || utf8.RuneCountInString(name) > 254 || strings.ContainsFunc(name, unseen) {
 		return "", errLogin
 	}
 	return name, nil
 }
 
-func control(r rune) bool { return r < ' ' || r == 0x7f }
+// unseen signs would let one name look like another: controls, formats, and the
+// separators of lines and paragraphs.
+func unseen(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
 
 const (
 	minPassword, maxPassword = 8, 128

@@ -40,6 +40,23 @@ func TestASVS_6_2_9_PasswordsAreCountedInLetters(t *testing.T) {
 	}
 }
 
+// What is not seen would let one name look like another.
+func TestALoginNameShowsAllThatItIsMadeOf(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []string{
+		"an\x00na", "an\tna", "an\u0085na", "an\u009bna", "an\u00adna", "an\u200bna", "an\u200dna", "an\u202ena", "an\u2028na", "an\u2066na", "an\ufeffna",
+	} {
+		if name, err := ParseLogin(hidden); err == nil {
+			t.Errorf("%q is taken as %q", hidden, name)
+		}
+	}
+	for _, plain := range []string{"anna", "Anna Smith", "anna@example.com", "ämélie", "アンナ", "анна", "🦊"} {
+		if name, err := ParseLogin(plain); err != nil || name != plain {
+			t.Errorf("%q is taken as %q, %v", plain, name, err)
+		}
+	}
+}
+
 func FuzzLogin(f *testing.F) {
 	for _, s := range []string{"anna@example.com", " Ame\u0301lie ", "\xff", "a\x00b", strings.Repeat("x", 255)} {
 		f.Add(s)
