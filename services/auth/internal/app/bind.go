@@ -60,6 +60,7 @@ var bind = fx.Options(
 			return journal{log, batch, names}
 		},
 		func(j journal) tokens.Journal { return j },
+		func(b *audit.Batch) clerkhook.Journal { return b },
 	),
 
 	// Whoever is known and lacks a scope is in the log, whatever route it was.

@@ -302,6 +302,10 @@ func TestRegistrationIsOpenWhereItIsWanted(t *testing.T) {
 		}
 		return got.status == 429
 	})
+	admin := s.administrator()
+	for _, reason := range []string{"login_taken", "rate_limited"} {
+		s.expect(reason, admin, map[string]string{"type": "user.create", "outcome": "failure", "reason": reason, "actor": ""})
+	}
 }
 
 // The bodies that each write refuses before it does anything.

@@ -191,8 +191,12 @@ func TestEventsThatAreNotTaken(t *testing.T) {
 		}
 	}
 	s.lives("after events that are not taken", v)
-	if n := s.count(`SELECT count(*) FROM clerk_deliveries`) + s.count(`SELECT count(*) FROM audit WHERE type = 'clerk.notice'`); n != 0 {
+	if n := s.count(`SELECT count(*) FROM clerk_deliveries`) + s.count(`SELECT count(*) FROM audit WHERE type = 'clerk.notice' AND outcome = 'success'`); n != 0 {
 		t.Errorf("they left %d rows", n)
+	}
+	admin := s.administrator()
+	for _, reason := range []string{"webhook_signature", "webhook_event"} {
+		s.expect(reason, admin, map[string]string{"type": "clerk.notice", "outcome": "failure", "reason": reason, "actor": "", "address": "127.0.0.1"})
 	}
 }
 

@@ -44,6 +44,8 @@ type (
 		Change(d Delivery, stone bearer.Tombstone, event audit.Event) sessions.Change
 		Finish(ctx context.Context, id string) error
 	}
+	// Journal keeps what was refused; *audit.Batch does.
+	Journal interface{ Add(e audit.Event) }
 	// Epochs gives the Redis that counts now; *epoch.Keeper is one.
 	Epochs interface {
 		Current() (*epoch.Epoch, error)

@@ -6,16 +6,18 @@ import (
 
 	"tandem.example/pkg/fault"
 	"tandem.example/pkg/httpserver"
+	"tandem.example/services/auth/internal/audit"
 )
 
 type handlers struct {
 	signatures Signatures
 	hook       *Hook
+	journal    Journal
 	count      *prometheus.CounterVec
 }
 
 // Routes are the capability's HTTP face; none without a secret.
-func Routes(cfg Config, hook *Hook, reg prometheus.Registerer) ([]httpserver.Route, error) {
+func Routes(cfg Config, hook *Hook, journal Journal, reg prometheus.Registerer) ([]httpserver.Route, error) {
 	if !cfg.Enabled() {
 		return nil, nil
 	}
@@ -23,7 +25,7 @@ func Routes(cfg Config, hook *Hook, reg prometheus.Registerer) ([]httpserver.Rou
 	if err != nil {
 		return nil, err
 	}
-	h := handlers{signatures, hook, newCounter(reg)}
+	h := handlers{signatures, hook, journal, newCounter(reg)}
 	return []httpserver.Route{{Method: fiber.MethodPost, Path: "/webhooks/clerk", Handlers: []fiber.Handler{h.take}}}, nil
 }
 
@@ -35,6 +37,9 @@ func (h handlers) take(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	header := func(name string) string { return c.Get(name) }
 	delivery, err := h.signatures.Open(header, c.Request().Body())
+	if err != nil {
+		h.journal.Add(audit.New(c.UserContext(), audit.Event{Type: audit.ClerkNotice, Reason: audit.ReasonOf(err)}))
+	}
 	if err == nil && !delivery.Event.Ends() {
 		h.count.WithLabelValues("other", "ignored").Inc()
 		return c.SendStatus(fiber.StatusNoContent)

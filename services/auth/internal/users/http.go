@@ -19,7 +19,7 @@ func Routes(cfg Config, directory *Directory, guard *bearer.Guard, limiter *rate
 	return []httpserver.Route{
 		{Method: fiber.MethodGet, Path: "/v1/me", Handlers: []fiber.Handler{guard.Require(), h.me}},
 		{Method: fiber.MethodPut, Path: "/v1/me/password", Handlers: []fiber.Handler{guard.OwnOnly().Require(), ratelimit.Announce, h.changePassword}},
-		{Method: fiber.MethodPost, Path: "/v1/users", Handlers: []fiber.Handler{reception(cfg, admin, limiter), h.register}},
+		{Method: fiber.MethodPost, Path: "/v1/users", Handlers: []fiber.Handler{h.reception(cfg, admin, limiter), h.register}},
 		{Method: fiber.MethodGet, Path: "/v1/users", Handlers: []fiber.Handler{admin, h.list}},
 		{Method: fiber.MethodGet, Path: "/v1/users/:id", Handlers: []fiber.Handler{admin, h.find}},
 		{Method: fiber.MethodPatch, Path: "/v1/users/:id", Handlers: []fiber.Handler{admin, h.update}},

@@ -1,6 +1,7 @@
 package users
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -11,11 +12,12 @@ import (
 	"tandem.example/pkg/env"
 	"tandem.example/pkg/httpserver"
 	"tandem.example/pkg/ratelimit"
+	"tandem.example/services/auth/internal/audit"
 )
 
 // reception lets administrators register users, and everybody else where that is
 // wanted. Whoever shows a token is held to it.
-func reception(cfg Config, admin fiber.Handler, limiter *ratelimit.Limiter) fiber.Handler {
+func (h handlers) reception(cfg Config, admin fiber.Handler, limiter *ratelimit.Limiter) fiber.Handler {
 	if cfg.Registration != registrationOpen {
 		return admin
 	}
@@ -24,7 +26,11 @@ func reception(cfg Config, admin fiber.Handler, limiter *ratelimit.Limiter) fibe
 		if len(c.Request().Header.Peek(fiber.HeaderAuthorization)) > 0 {
 			return admin(c)
 		}
-		return stranger(c)
+		err := stranger(c)
+		if errors.Is(err, ratelimit.ErrExceeded) {
+			return h.directory.note(c.UserContext(), audit.Event{Type: audit.UserCreate}, err)
+		}
+		return err
 	}
 }
 
