@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestASVS_16_2_5_OnlyKnownForms(t *testing.T) {
 	}
 	good := uuid.NewString()
 	e := (&Event{Actor: good, Subject: "user_2xA", ClientID: "demo-client", Reason: "invalid_grant", Detail: map[string]string{
-		"grant": "urn:ietf:params:oauth:grant-type:token-exchange", "count": "12", "Bad Key": "x", "text": "line\nbreak", "long": strings.Repeat("x", 257), "empty": "",
+		"grant": "urn:ietf:params:oauth:grant-type:token-exchange", "count": "12", "Bad Key": "x", "text": "line\nbreak", "long": strings.Repeat("x", 8193), "accent": "é",
 	}}).tidied()
 	if e.Actor != good || e.Subject != "user_2xA" || e.ClientID != "demo-client" || e.Reason != "invalid_grant" || len(e.Detail) != 2 {
 		t.Errorf("%+v", e)
@@ -65,6 +66,25 @@ func TestASVS_16_2_5_OnlyKnownForms(t *testing.T) {
 	}
 	if e := (&Event{Reason: "Not a code!", Detail: many}).tidied(); len(e.Detail) != maxDetails || e.Reason != "unknown" || e.Outcome != Failure {
 		t.Errorf("%d details, reason %q", len(e.Detail), e.Reason)
+	}
+}
+
+// Of what an administrator can set nothing is too long or too strange to be told,
+// nor that there is none of it now.
+func TestASVS_16_2_1_WhatWasChangedIsTold(t *testing.T) {
+	t.Parallel()
+	detail := map[string]string{
+		"roles":     strings.TrimSpace(strings.Repeat(strings.Repeat("r", 64)+" ", 32)),
+		"audiences": strings.TrimSpace(strings.Repeat("https://api.example/"+strings.Repeat("?a=%20&", 25)+"[~] ", 32)),
+		"scopes":    "", "grants": "",
+	}
+	e := (&Event{Type: ClientUpdate, Detail: detail}).tidied()
+	if !maps.Equal(e.Detail, detail) {
+		for name, value := range detail {
+			if got, ok := e.Detail[name]; !ok || got != value {
+				t.Errorf("%s of %d bytes is %q", name, len(value), got)
+			}
+		}
 	}
 }
 

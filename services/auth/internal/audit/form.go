@@ -1,9 +1,9 @@
 package audit
 
-import "strings"
-
 // The forms of what may be in an entry. Subjects, clients, sessions and tenants
-// have ids of one alphabet, whoever makes them; details are few words.
+// have ids of one alphabet, whoever makes them; details are words that can be
+// printed, none if there are none of something any more, and have room for all
+// that administrators can set.
 
 func isID(text string) bool {
 	return isOf(text, 128, func(c byte) bool { return isLetterOrDigit(c) || c == '_' || c == '-' })
@@ -14,7 +14,7 @@ func isCode(text string) bool {
 }
 
 func isDetail(text string) bool {
-	return isOf(text, 256, func(c byte) bool { return isLetterOrDigit(c) || strings.IndexByte("_.:,;/+@ -", c) >= 0 })
+	return text == "" || isOf(text, maxDetail, func(c byte) bool { return ' ' <= c && c <= '~' })
 }
 
 // isOf tells whether a text is there, is not too long and has nothing else in it.
@@ -30,7 +30,10 @@ func isOf(text string, most int, has func(byte) bool) bool {
 func isLetterOrDigit(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || isDigit(c) }
 func isDigit(c byte) bool         { return '0' <= c && c <= '9' }
 
-const maxDetails = 12
+const (
+	maxDetails = 12
+	maxDetail  = 8192
+)
 
 // tidied is the event as it is written: its outcome is set, and what has another
 // form than it should have is left out. That is the last line of defence: that a
