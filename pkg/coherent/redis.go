@@ -39,11 +39,11 @@ func keys(e *epoch.Epoch, cell Cell) []string {
 // mark returns nil once the marker is acknowledged on every cell, in an epoch
 // that is held.
 func mark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string) error {
-	calls := make([]call, len(cells))
-	for i, cell := range cells {
-		calls[i] = call{keys(e, cell), []any{token, softFor.Milliseconds()}}
+	calls := []call{registration(e, cells, token)}
+	for _, cell := range cells {
+		calls = append(calls, call{markScript, keys(e, cell), []any{token, softFor.Milliseconds()}})
 	}
-	if err := each(ctx, e, markScript, calls); err != nil {
+	if err := each(ctx, e, calls); err != nil {
 		return epoch.Unavailable(err)
 	}
 	return e.Held()
@@ -57,15 +57,19 @@ func (k codec) unmark(ctx context.Context, e *epoch.Epoch, cells []Cell, token s
 	if entry.Version > 0 {
 		version = encodeVersion(entry.Version)
 	}
-	calls := make([]call, len(cells))
+	calls, names := make([]call, len(cells)), make([]string, len(cells))
 	for i, cell := range cells {
+		names[i] = marker{token, cell}.name()
 		var blob []byte
 		if cell == item && version != "" && entry.Body != nil {
 			blob = k.encode(entry)
 		}
-		calls[i] = call{keys(e, cell), []any{token, version, blob, lifetime(entry.Life)}}
+		calls[i] = call{unmarkScript, keys(e, cell), []any{token, version, blob, lifetime(entry.Life)}}
 	}
-	return each(ctx, e, unmarkScript, calls)
+	if err := each(ctx, e, calls); err != nil {
+		return err
+	}
+	return deregister(ctx, e, names)
 }
 
 // grant is what LEASE answered.

@@ -10,22 +10,23 @@ import (
 
 // call is one run of a script, on the keys of one cell.
 type call struct {
-	keys []string
-	args []any
+	script *redis.Script
+	keys   []string
+	args   []any
 }
 
-// each runs a script once for each call, all in one round trip: what one run
-// touches lies in one hash slot, so several cells need several runs. A server
-// that does not know the script yet gets its text in a second round trip. The
-// error is the first of any run.
-func each(ctx context.Context, e *epoch.Epoch, script *redis.Script, calls []call) error {
+// each makes the calls in order, all in one round trip: what one run touches
+// lies in one hash slot, so several cells need several runs. A server that does
+// not know a script yet gets its text in a second round trip. The error is the
+// first of any run.
+func each(ctx context.Context, e *epoch.Epoch, calls []call) error {
 	if len(calls) == 1 {
-		return script.Run(ctx, e.Redis(), calls[0].keys, calls[0].args...).Err()
+		return calls[0].script.Run(ctx, e.Redis(), calls[0].keys, calls[0].args...).Err()
 	}
 	replies := make([]*redis.Cmd, len(calls))
 	pipe := e.Redis().Pipeline()
 	for i, c := range calls {
-		replies[i] = script.EvalSha(ctx, pipe, c.keys, c.args...)
+		replies[i] = c.script.EvalSha(ctx, pipe, c.keys, c.args...)
 	}
 	_, err := pipe.Exec(ctx)
 	if !unknown(err) {
@@ -33,7 +34,7 @@ func each(ctx context.Context, e *epoch.Epoch, script *redis.Script, calls []cal
 	}
 	for i, c := range calls {
 		if unknown(replies[i].Err()) {
-			replies[i] = script.Eval(ctx, pipe, c.keys, c.args...)
+			replies[i] = c.script.Eval(ctx, pipe, c.keys, c.args...)
 		}
 	}
 	_, _ = pipe.Exec(ctx) // each reply has its own error
