@@ -8,6 +8,9 @@
 // reader goes to the database and nothing is filled. A marker never expires.
 // Whoever finds one past its deadline asks the database's operation row which
 // way that write went and, if it has not gone, makes sure that it never can.
+// That is a reader, or, where nobody reads, the janitor: each process has one,
+// which finds what dead writers left in a register of all markers. In a region
+// one at a time is at work, and when it dies another goes on.
 //
 // A list is stored under the generation of its scope, and every write of an item
 // marks the scopes of the lists that it may change; see [List].
@@ -21,8 +24,9 @@
 //
 // What it rests on: every write goes through [Cache.Write]; reads that fill run
 // SERIALIZABLE and from the leaseholder, not from a follower; an operation row
-// outlives any statement that may still arrive for it; and the assumptions of
-// package epoch.
+// outlives any statement that may still arrive for it, and any marker that may
+// still ask about it (see [Cache.Unsettled]); and the assumptions of package
+// epoch.
 package coherent
 
 import (
@@ -32,6 +36,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
 
 	"tandem.example/pkg/epoch"
 )
@@ -79,9 +84,11 @@ type Cache struct {
 	codec     codec
 	metrics   metrics
 	flights   [kinds]*flights
+	deciding  singleflight.Group
 	resolving sync.Map       // token and cell of each marker that is being resolved
 	behind    sync.WaitGroup // unmarking and resolving that nobody waits for
 	slots     chan struct{}
+	quit      context.CancelFunc // ends the janitor; nil before Start
 }
 
 // New makes a cache. It does no I/O.
@@ -101,9 +108,21 @@ func New(cfg Config) *Cache {
 	}
 }
 
+// Start begins to resolve, in the background, the markers that dead writers left
+// on cells that nobody reads. It is called once, or not at all.
+func (c *Cache) Start() {
+	ctx, quit := context.WithCancel(context.Background())
+	c.quit = quit
+	j := c.janitor()
+	c.behind.Go(func() { j.run(ctx) })
+}
+
 // Stop waits until nothing runs behind an answer any more. What is cut short is
-// not lost: the marker stays, and the next reader resolves it.
+// not lost: the marker stays, and a reader or another's janitor resolves it.
 func (c *Cache) Stop(ctx context.Context) error {
+	if c.quit != nil {
+		c.quit()
+	}
 	done := make(chan struct{})
 	go func() {
 		c.behind.Wait()

@@ -3,6 +3,7 @@ package coherent
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -20,7 +21,12 @@ import (
 	"tandem.example/pkg/redisfx"
 )
 
-func TestMain(m *testing.M) { devstack.Main(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == childRole {
+		os.Exit(child(os.Args[2:]))
+	}
+	devstack.Main(m)
+}
 
 var errGone = fault.New(fault.NotFound, "thing_not_found", "no such thing")
 
@@ -33,12 +39,18 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	stack := devstack.T(t, devstack.Options{Database: true, OwnRedis: true})
+	return newWorldWith(t, devstack.Options{})
+}
+
+func newWorldWith(t *testing.T, o devstack.Options) *world {
+	t.Helper()
+	o.Database, o.OwnRedis = true, true
+	stack := devstack.T(t, o)
 	url := env.Secret(stack.DatabaseURL)
 	if err := crdb.Migrate(t.Context(), url, zap.NewNop(), epoch.Migrations(), Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 16, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
+	db, err := open(stack.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +62,27 @@ func newWorld(t *testing.T) *world {
 	return &world{t, stack, db}
 }
 
+func open(url string) (*crdb.DB, error) {
+	return crdb.Open(crdb.Config{
+		URL: env.Secret(url), MaxConns: 16, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second,
+	}, nil, nil)
+}
+
+func newKeeper(db *crdb.DB, url, ca string) *epoch.Keeper {
+	cfg := redisfx.Config{URL: env.Secret(url), UseTLS: true, CAFile: ca, PoolSize: 16}
+	return epoch.New(epoch.Config{
+		Region: "here", Store: epoch.NewPostgres(db), Log: zap.NewNop(),
+		Options: func() (*redis.Options, error) {
+			opts, err := cfg.Options()
+			if err == nil { // a herd queues for its connections
+				opts.PoolTimeout, opts.ReadTimeout = 20*time.Second, 20*time.Second
+			}
+			return opts, err
+		},
+		Recover: func(context.Context, *epoch.Epoch) error { return nil },
+	})
+}
+
 // process is what one instance of a service holds.
 type process struct {
 	*Cache
@@ -59,18 +92,7 @@ type process struct {
 
 func (w *world) process(changes ...func(*Config)) *process {
 	w.t.Helper()
-	cfg := redisfx.Config{URL: env.Secret(w.stack.RedisURL), UseTLS: true, CAFile: w.stack.CAFile, PoolSize: 16}
-	options := func() (*redis.Options, error) {
-		opts, err := cfg.Options()
-		if err == nil { // a herd queues for its connections
-			opts.PoolTimeout, opts.ReadTimeout = 20*time.Second, 20*time.Second
-		}
-		return opts, err
-	}
-	k := epoch.New(epoch.Config{
-		Region: "here", Store: epoch.NewPostgres(w.db), Options: options,
-		Recover: func(context.Context, *epoch.Epoch) error { return nil }, Log: zap.NewNop(),
-	})
+	k := newKeeper(w.db, w.stack.RedisURL, w.stack.CAFile)
 	k.Start()
 	made := Config{Region: "here", Epochs: k, Arbiter: NewPostgres(w.db), Log: zap.NewNop(), Metrics: prometheus.NewRegistry()}
 	for _, change := range changes {

@@ -21,6 +21,8 @@ type metrics struct {
 	fills    *prometheus.CounterVec
 	markers  *prometheus.CounterVec
 	resolves *prometheus.CounterVec
+	marked   prometheus.Gauge
+	oldest   prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -38,11 +40,17 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "cache_fills_total", Help: "What became of values read to be stored (stored, refused, failed, oversize); of writes only oversize.",
 		}, []string{"result"}),
 		markers: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cache_markers_found_total", Help: "Write markers that kept a reader from the cache, by state (pending, overdue).",
+			Name: "cache_markers_found_total", Help: "Write markers that readers met (pending, overdue) or the janitor found (abandoned; buried: of an epoch that is over).",
 		}, []string{"state"}),
 		resolves: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cache_resolves_total", Help: "Write markers settled by asking the database, by outcome.",
 		}, []string{"outcome"}),
+		marked: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cache_markers", Help: "Write markers in the region's Redis when the janitor last looked.",
+		}),
+		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cache_markers_oldest_seconds", Help: "Age of the oldest of them. Minutes mean that something keeps markers from being resolved.",
+		}),
 	}
 	for k := range kinds {
 		for s := Hit; s < sources; s++ {
@@ -50,7 +58,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}
 	}
 	if reg != nil {
-		reg.MustRegister(reads, m.flights, m.joins, m.fills, m.markers, m.resolves)
+		reg.MustRegister(reads, m.flights, m.joins, m.fills, m.markers, m.resolves, m.marked, m.oldest)
 	}
 	return m
 }
@@ -64,6 +72,11 @@ func (m metrics) resolved(o Outcome, err error) {
 	default:
 		m.resolves.WithLabelValues("aborted").Inc()
 	}
+}
+
+func (m metrics) registered(now state) {
+	m.marked.Set(float64(now.markers))
+	m.oldest.Set(now.age.Seconds())
 }
 
 func (m metrics) filled(result string) { m.fills.WithLabelValues(result).Inc() }

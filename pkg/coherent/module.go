@@ -11,7 +11,7 @@ import (
 	"tandem.example/pkg/epoch"
 )
 
-// Module provides *Cache over the table operations. A service whose token check
+// Module provides *Cache over the table operations, with its janitor. A service whose token check
 // rides along with the reads supplies an [Admission].
 var Module = fx.Module("coherent",
 	fx.Provide(provide, fx.Annotate(NewPostgres, fx.As(new(Arbiter)))),
@@ -36,6 +36,6 @@ func provide(life fx.Lifecycle, p params) *Cache {
 		Region: p.App.Region, Epochs: p.Epochs, Arbiter: p.Arbiter, Admit: p.Admit,
 		Log: p.Log.Named("coherent"), Metrics: p.Metrics,
 	})
-	life.Append(fx.StopHook(c.Stop))
+	life.Append(fx.StartStopHook(c.Start, c.Stop))
 	return c
 }

@@ -23,20 +23,31 @@ func (c *Cache) resolveBehind(ctx context.Context, e *epoch.Epoch, cell Cell, to
 	}
 	begun := c.goBehind(ctx, resolveFor, func(ctx context.Context) {
 		defer c.resolving.Delete(marker)
-		c.resolve(ctx, e, cell, id)
+		if err := c.resolve(ctx, e, []Cell{cell}, id, c.decide); err != nil {
+			c.cfg.Log.Warn("marker not resolved", zap.Stringer("operation", id), zap.Error(err))
+		}
 	})
 	if !begun {
 		c.resolving.Delete(marker)
 	}
 }
 
-func (c *Cache) resolve(ctx context.Context, e *epoch.Epoch, cell Cell, id uuid.UUID) {
-	outcome, err := c.cfg.Arbiter.Decide(ctx, id) // model: core.pml, DECIDE
-	if err == nil {                               // model: core.pml, RESOLVE
-		err = c.codec.unmark(ctx, e, []Cell{cell}, id.String(), "", Entry{Version: outcome.Version})
+type decide func(context.Context, uuid.UUID) (Outcome, error)
+
+// resolve takes a marker off cells once it is known which way its write went.
+func (c *Cache) resolve(ctx context.Context, e *epoch.Epoch, cells []Cell, id uuid.UUID, ask decide) error {
+	outcome, err := ask(ctx, id) // model: core.pml, DECIDE
+	if err == nil {              // model: core.pml, RESOLVE
+		err = c.codec.unmark(ctx, e, cells, id.String(), "", Entry{Version: outcome.Version})
 	}
 	c.metrics.resolved(outcome, err)
-	if err != nil {
-		c.cfg.Log.Warn("marker not resolved", zap.Stringer("operation", id), zap.Error(err))
-	}
+	return err
+}
+
+// decide asks once for all readers that meet a token at the same time, each on
+// another cell. What it hears is final, so it may be shared.
+func (c *Cache) decide(ctx context.Context, id uuid.UUID) (Outcome, error) {
+	got, err, _ := c.deciding.Do(id.String(), func() (any, error) { return c.cfg.Arbiter.Decide(ctx, id) })
+	outcome, _ := got.(Outcome)
+	return outcome, err
 }

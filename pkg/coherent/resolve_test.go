@@ -2,6 +2,7 @@ package coherent
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -76,4 +77,49 @@ func TestAWriterWithoutRoomUnmarksItself(t *testing.T) {
 	for range behindOpen {
 		<-p.slots
 	}
+}
+
+// counted is an arbiter that answers when it is told to.
+type counted struct {
+	asked  atomic.Int64
+	answer chan struct{}
+}
+
+func (a *counted) Decide(ctx context.Context, _ uuid.UUID) (Outcome, error) {
+	a.asked.Add(1)
+	select {
+	case <-a.answer:
+		return Outcome{Version: 7}, nil
+	case <-ctx.Done():
+		return Outcome{}, ctx.Err()
+	}
+}
+
+func TestReadersAskAboutATokenOnce(t *testing.T) {
+	t.Parallel()
+	arbiter := &counted{answer: make(chan struct{})}
+	c := New(Config{Arbiter: arbiter})
+	id, other := newToken(), newToken()
+	var asking sync.WaitGroup
+	var begun atomic.Int64
+	ask := func(id uuid.UUID) {
+		asking.Go(func() {
+			begun.Add(1)
+			if o, err := c.decide(t.Context(), id); err != nil || o.Version != 7 {
+				t.Errorf("%v, %v", o, err)
+			}
+		})
+	}
+	ask(other)
+	ask(id)
+	eventually(t, "both tokens are asked about", func() bool { return arbiter.asked.Load() == 2 })
+	for range 50 {
+		ask(id)
+	}
+	eventually(t, "all have begun", func() bool { return begun.Load() == 52 })
+	if n := arbiter.asked.Load(); n != 2 {
+		t.Errorf("asked %d times about two tokens", n)
+	}
+	close(arbiter.answer)
+	asking.Wait()
 }

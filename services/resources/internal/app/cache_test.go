@@ -88,6 +88,10 @@ func TestAnAuthorisedHitIsOneRoundTrip(t *testing.T) {
 	i := w.start(t)
 	by := w.caller(t)
 	item, _ := i.create(t, by, `{"type":"invoice","name":"n"}`)
+	eventually(t, patience, "nothing is done behind the answer any more", func() (bool, string) {
+		left := w.inRedis(t, "cache:*:{markers}:*")
+		return len(left) == 0, strings.Join(left, " ")
+	})
 	for path, command := range map[string]string{item: "get", "/v1/resources?type=invoice": "mget"} {
 		i.cached(t, by, path)
 		const hits = 100
@@ -99,8 +103,10 @@ func TestAnAuthorisedHitIsOneRoundTrip(t *testing.T) {
 		}
 		after := w.counters(t)
 		spent := func(name string) int { return after[name] - before[name] }
-		// Keepers ask INFO meanwhile, in a round trip of its own each time.
-		if trips := spent("total_reads_processed") - spent("cmdstat_info"); trips != hits {
+		// Keepers ask INFO meanwhile, in a round trip of its own each time, and now and
+		// then the janitor runs a script.
+		others := spent("cmdstat_info") + min(spent("cmdstat_evalsha")+spent("cmdstat_eval"), hits/10)
+		if trips := spent("total_reads_processed") - others; trips != hits {
 			t.Errorf("%s: %d hits took %d round trips", path, hits, trips)
 		}
 		if spent("cmdstat_exists") != hits || spent("cmdstat_"+command) != hits {
