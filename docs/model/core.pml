@@ -38,6 +38,9 @@ bool exists;                    /* a deletion is a version of its own, and the l
 #define ABORTED   2
 byte outcome[WRITERS + 1];      /* the operation row of each write */
 byte wrote[WRITERS + 1];        /* the version in it */
+#ifdef CLEANED_UP
+byte over;                      /* a set of writers whose statement will not arrive any more */
+#endif
 
 /* --- Redis -------------------------------------------------------------------- */
 
@@ -53,6 +56,11 @@ Cell cell[CELLS];
 
 #define BIT(t)       (1 << ((t) - 1))
 #define MARKED(c, t) (cell[c].tokens & BIT(t))
+#if CELLS > 1
+#define ASKED(t)     (MARKED(0, t) || MARKED(1, t))
+#else
+#define ASKED(t)     MARKED(0, t)
+#endif
 #define HOLDS(c)     (cell[c].value != EMPTY && cell[c].value < LEASED)
 
 /* mark.lua */
@@ -153,8 +161,18 @@ proctype Writer(byte me) {
 #endif
 #endif
 
+#ifdef CLEANED_UP
+  if
+  :: d_step { printf("DIE       writer %d, long ago\n", me); over = over | BIT(me) }; goto done
+  :: skip
+  fi;
+#endif
+
   /* STATEMENT: the change and its operation row, or neither. */
   atomic {
+#ifdef CLEANED_UP
+    over = over | BIT(me);
+#endif
     if
     :: outcome[me] == ABORTED -> printf("STATEMENT writer %d: refused, aborted\n", me); goto undone
     :: outcome[me] == NONE -> printf("STATEMENT writer %d: no such row, or contention\n", me); goto undone
@@ -319,7 +337,8 @@ end:
   :: d_step { MARKED(c, w) && outcome[w] == NONE -> printf("DECIDE    writer %d: aborted\n", w); outcome[w] = ABORTED }
 #endif
     /* RESOLVE: what the row says is final. */
-  :: atomic { MARKED(c, w) && outcome[w] != NONE -> printf("RESOLVE   writer %d\n", w); UNMARK(c, w, wrote[w], false) }
+  :: atomic { MARKED(c, w) && outcome[w] == COMMITTED -> printf("RESOLVE   writer %d\n", w); UNMARK(c, w, wrote[w], false) }
+  :: atomic { MARKED(c, w) && outcome[w] == ABORTED -> printf("RESOLVE   writer %d\n", w); UNMARK(c, w, 0, false) }
     /* EVENT: an UNMARK with a token that nobody has. */
   :: d_step { outcome[w] == COMMITTED -> printf("EVENT     cell %d, version %d\n", c, wrote[w]); DROP(c, wrote[w]) }
 #ifdef MARKER_EXPIRES
@@ -327,6 +346,13 @@ end:
 #endif
 #ifdef ROW_FORGOTTEN
   :: d_step { outcome[w] == ABORTED -> printf("CLEAN UP  operation row of writer %d\n", w); outcome[w] = NONE }
+#endif
+#ifdef COMMIT_FORGOTTEN
+  :: d_step { outcome[w] == COMMITTED -> printf("CLEAN UP  operation row of writer %d\n", w); outcome[w] = NONE }
+#endif
+#ifdef CLEANED_UP
+    /* CLEAN UP: nobody may ask about the row any more, and nothing arrive for it. */
+  :: d_step { outcome[w] != NONE && (over & BIT(w)) && !ASKED(w) -> printf("CLEAN UP  operation row of writer %d\n", w); outcome[w] = NONE }
 #endif
   od
 }
