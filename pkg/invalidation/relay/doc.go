@@ -39,4 +39,12 @@
 // a crash in between leads to a second offer, which the version w answers. The
 // memory of s and w is the stream's own, as long as it keeps its messages (three
 // days); a resource that was silent for longer begins with s = 0.
+//
+// # What is kept
+//
+// A row stays for two days after its work is done, and longer while [Asked] says
+// that somebody may still want its outcome; one that is not published stays for
+// ever. The holder of a shard deletes what is older, a thousand rows at a time.
+// What was said of the order does not change: a row that goes is published, and
+// so is everything below it.
 package relay

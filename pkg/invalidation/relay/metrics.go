@@ -8,6 +8,7 @@ type metrics struct {
 	oldest    prometheus.Gauge
 	published prometheus.Counter
 	skipped   prometheus.Counter
+	deleted   prometheus.Counter
 	failures  *prometheus.CounterVec
 }
 
@@ -29,12 +30,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		skipped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "invalidation_skipped_total", Help: "Changes found announced already, or older than what is.",
 		}),
+		deleted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "invalidation_outbox_deleted_total", Help: "Rows of finished operations deleted by this process after 48 hours.",
+		}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "invalidation_publish_errors_total", Help: "Attempts to announce that failed, by reason.",
 		}, []string{"reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.lag, m.pending, m.oldest, m.published, m.skipped, m.failures)
+		reg.MustRegister(m.lag, m.pending, m.oldest, m.published, m.skipped, m.deleted, m.failures)
 	}
 	return m
 }

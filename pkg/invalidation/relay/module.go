@@ -28,13 +28,14 @@ type params struct {
 	Log      *zap.Logger
 	Metrics  prometheus.Registerer
 	Tracing  trace.TracerProvider
+	Asked    Asked `optional:"true"`
 }
 
 func provide(life fx.Lifecycle, p params) *Relay {
 	source := p.App.Region + "/" + string(p.Name)
 	r := New(Config{
 		Settings: p.Settings, Source: source, Holder: source + "/" + uuid.NewString(),
-		DB: p.DB, Log: p.Log.Named("relay"), Metrics: p.Metrics, Tracing: p.Tracing,
+		DB: p.DB, Log: p.Log.Named("relay"), Metrics: p.Metrics, Tracing: p.Tracing, Asked: p.Asked,
 	})
 	life.Append(fx.Hook{
 		OnStart: func(context.Context) error { return r.Start(p.NATS.Conn()) },

@@ -35,7 +35,7 @@ type position struct {
 }
 
 // tuning is what tests change.
-type tuning struct{ dedupe time.Duration }
+type tuning struct{ dedupe, tidyEvery time.Duration }
 
 // stream is the relay's side of JetStream. Publish and last may be called
 // concurrently, ensure and forget only by one at a time.

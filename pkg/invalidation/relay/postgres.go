@@ -23,7 +23,7 @@ func Migrations() crdb.Migrations { return crdb.Embedded("relay", migrationFiles
 
 // Grants is what the SQL user of a service that runs a relay needs.
 func Grants() []crdb.Grant {
-	return []crdb.Grant{{Table: "operations", Privileges: "SELECT, UPDATE"}, {Table: "relay_leases", Privileges: "SELECT, UPDATE"}}
+	return []crdb.Grant{{Table: "operations", Privileges: "SELECT, UPDATE, DELETE"}, {Table: "relay_leases", Privileges: "SELECT, UPDATE"}}
 }
 
 // row is a change to announce.
@@ -169,4 +169,45 @@ func (s store) backlog(ctx context.Context) (pending int, age time.Duration, err
 		return 0, 0, fmt.Errorf("read backlog: %w", err)
 	}
 	return pending, age, nil
+}
+
+// finished is a row that nothing remains to be done about.
+type finished struct {
+	ID  uuid.UUID
+	Old bool // for long enough
+}
+
+// tidy looks at the oldest rows of a shard, deletes those whose work was done
+// longer ago than keep, and tells whether it would find more. What is not
+// published is not looked at. It reads first, so that nothing is locked but what
+// goes, and a row that was taken back meanwhile stays.
+func (s store) tidy(ctx context.Context, shard int64, keep time.Duration, limit int) (deleted int64, more bool, err error) {
+	const oldest = `SELECT op_id, published_at IS NULL OR published_at < now() - $2::INT8 * INTERVAL '1 second' FROM operations
+		WHERE published = true AND shard = $1 AND created_at < now() - $2::INT8 * INTERVAL '1 second'
+		ORDER BY created_at, op_id LIMIT $3`
+	const remove = `DELETE FROM operations WHERE op_id = ANY($1) AND published = true`
+	err = crdb.Idempotent(ctx, func(ctx context.Context) error {
+		rows, err := s.db.Pool().Query(ctx, oldest, shard, int64(keep.Seconds()), limit)
+		if err != nil {
+			return err
+		}
+		looked, err := pgx.CollectRows(rows, pgx.RowToStructByPos[finished])
+		if err != nil {
+			return err
+		}
+		var done []uuid.UUID
+		for _, row := range looked {
+			if row.Old {
+				done = append(done, row.ID)
+			}
+		}
+		more = len(looked) == limit && len(done) > 0
+		if len(done) == 0 {
+			return nil
+		}
+		tag, err := s.db.Pool().Exec(ctx, remove, done)
+		deleted += tag.RowsAffected()
+		return err
+	})
+	return deleted, more, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,6 +48,7 @@ type Config struct {
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 	Tracing trace.TracerProvider // optional
+	Asked   Asked                // optional
 }
 
 // Relay publishes in the background. Its methods are safe for concurrent use.
@@ -65,6 +67,8 @@ type Relay struct {
 	mu     sync.Mutex // guards nudged
 	nudged map[string]struct{}
 
+	held atomic.Pointer[[]int64] // what shards were last, for the one that tidies
+
 	// Owned by the goroutine.
 	shards      []int64
 	leaseUntil  time.Time
@@ -79,7 +83,7 @@ type Relay struct {
 func New(cfg Config) *Relay {
 	return &Relay{
 		cfg: cfg, store: store{cfg.DB}, metrics: newMetrics(cfg.Metrics),
-		done: make(chan struct{}), wake: make(chan struct{}, 1), at: func(string) {}, tuning: tuning{dedupe: dedupeFor},
+		done: make(chan struct{}), wake: make(chan struct{}, 1), at: func(string) {}, tuning: tuning{dedupe: dedupeFor, tidyEvery: tidyEvery},
 		nudged: map[string]struct{}{}, blocked: map[string]*backoff{},
 	}
 }
@@ -94,7 +98,13 @@ func (r *Relay) Start(nc *nats.Conn) error {
 	work, abort := context.WithCancel(context.Background())
 	wait, cancel := context.WithCancel(work)
 	r.abort, r.cancel = abort, cancel
-	go r.run(wait, work)
+	go func() {
+		defer close(r.done)
+		var tidying sync.WaitGroup
+		tidying.Go(func() { r.retain(wait) })
+		r.run(wait, work)
+		tidying.Wait()
+	}()
 	return nil
 }
 
@@ -141,7 +151,6 @@ func (r *Relay) Stop(ctx context.Context) error {
 }
 
 func (r *Relay) run(wait, work context.Context) {
-	defer close(r.done)
 	tick := time.NewTicker(r.cfg.Poll)
 	defer tick.Stop()
 	for {
@@ -186,6 +195,7 @@ func (r *Relay) lease(ctx context.Context) {
 		return
 	}
 	r.shards, r.leaseUntil = shards, now.Add(leaseFor)
+	r.held.Store(&shards)
 }
 
 // observe reports the backlog, also while NATS is away.

@@ -25,6 +25,9 @@ var bind = fx.Options(
 	// A committed change is announced at once.
 	fx.Provide(func(r *relay.Relay) resources.Announcer { return r }),
 
+	// The row of an operation stays while a marker may ask for its outcome.
+	fx.Provide(func(c *coherent.Cache) relay.Asked { return c.Unsettled }),
+
 	httpserver.ProvideRoutes(resources.Routes),
 	httpserver.ProvideRoutes(api.Routes),
 
