@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -160,35 +161,66 @@ func TestAGenerationAheadEndsTheFamily(t *testing.T) {
 	}
 }
 
-// One client with many tabs: nobody is logged out, and one successor lives.
+// One client with many tabs, at two instances: nobody is logged out, one successor
+// lives, and so does every access token that came with it.
 func TestManyRefreshAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, devstack.Options{})
+	other := run(t, s.stack, s.env)
+	other.awaitReady()
 	access, token := s.login()
-	for range 3 {
+	claims, err := s.verifier.Verify(t.Context(), access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.keeper.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued := []string{access}
+	for round := range 3 {
 		var mu sync.Mutex
 		successors := map[string]int{}
 		var group sync.WaitGroup
-		for range 64 {
+		for i := range 64 {
+			at := []*service{s, other}[i%2]
 			group.Go(func() {
-				got := s.refresh(token)
+				got := at.refresh(token)
 				mu.Lock()
 				defer mu.Unlock()
 				if got.status != 200 {
 					t.Errorf("%d %s", got.status, got.body)
 				}
 				successors[got.text("refresh_token")]++
+				issued = append(issued, got.text("access_token"))
 			})
 		}
 		group.Wait()
-		if len(successors) != 1 {
+		if len(successors) != 1 || successors[token] > 0 {
 			t.Fatalf("%d successors", len(successors))
+		}
+		if s.active(token) {
+			t.Error("the one before is still the current one")
 		}
 		for token = range successors {
 		}
-		if !s.active(token) || !s.active(access) {
+		if !s.active(token) {
 			t.Fatal("logged out")
 		}
+		if g := e.Redis().HGet(t.Context(), bearer.SessionKey(claims.Subject, claims.SessionID), "g").Val(); g != strconv.Itoa(round+1) {
+			t.Errorf("round %d: generation %s", round, g)
+		}
+	}
+	for _, access := range issued {
+		if !other.active(access) {
+			t.Fatal("an access token that was given does not live")
+		}
+	}
+	if own := s.sessions(access); len(own) != 1 || own[0]["id"] != claims.SessionID {
+		t.Errorf("sessions: %v", own)
+	}
+	if n := s.tombstones(bearer.KindSession, claims.SessionID); n != 0 {
+		t.Errorf("%d tombstones", n)
 	}
 }
 
