@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,8 +65,9 @@ func startOther(ctx context.Context, dir, secret string) (*bench.Process, error)
 	if said, err := install.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("npm ci in %s: %w: %s", dir, err, said)
 	}
-	return bench.StartCommand(ctx, exec.CommandContext(ctx, "node", filepath.Join(dir, "server.mjs")),
-		"NODE_ENV=production", "CLIENT_ID="+client, "CLIENT_SECRET="+secret)
+	server := exec.CommandContext(ctx, "node", "server.mjs")
+	server.Dir = dir
+	return bench.StartCommand(ctx, server, "NODE_ENV=production", "CLIENT_ID="+client, "CLIENT_SECRET="+secret)
 }
 
 func (w *world) close() error {
