@@ -30,6 +30,8 @@ type Operation struct {
 
 // Change is a write of one item.
 type Change struct {
+	// Item is empty for one that is new: nobody can hold an older version of it,
+	// and its first reader stores it.
 	Item Cell
 	// Scopes are those of every list that may come out differently.
 	Scopes []Cell
@@ -44,7 +46,12 @@ type Change struct {
 }
 
 // Cells are all that is marked.
-func (c Change) Cells() []Cell { return append([]Cell{c.Item}, c.Scopes...) }
+func (c Change) Cells() []Cell {
+	if c.Item == "" {
+		return c.Scopes
+	}
+	return append([]Cell{c.Item}, c.Scopes...)
+}
 
 // Write carries a change out and returns once its outcome is known. When it is
 // nil, no read that starts afterwards returns an older version. It repeats

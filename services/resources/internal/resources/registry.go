@@ -70,6 +70,7 @@ func (g *Registry) Create(ctx context.Context, by Actor, d Draft) (ID, coherent.
 	}
 	r := c.onto(Resource{ID: NewID(), Type: kind, Owner: by.Subject, Tenant: by.Tenant, Version: 1})
 	change := r.change()
+	change.Item = "" // the id was made just now
 	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
 		made, err := g.store.Insert(ctx, op, r)
 		if errors.Is(err, errNothing) {
