@@ -28,7 +28,7 @@ func natsUsers() []natsUser {
 // keeping is what it takes to have a stream be there, and no more.
 func keeping(streams ...string) (subjects []string) {
 	for _, stream := range streams {
-		for _, verb := range []string{"CREATE", "UPDATE", "INFO"} {
+		for _, verb := range []string{"CREATE", "INFO"} {
 			subjects = append(subjects, "$JS.API.STREAM."+verb+"."+stream)
 		}
 	}

@@ -56,6 +56,7 @@ func TestNATSRights(t *testing.T) {
 		{devstack.Auth, "invalidations.v1.resources.doc.1", false},
 		{devstack.Auth, "audit.v1.token.issue", true},
 		{devstack.Auth, "$JS.API.STREAM.CREATE.AUDIT", true},
+		{devstack.Auth, "$JS.API.STREAM.UPDATE.AUDIT", false},
 		{devstack.Auth, "$JS.API.STREAM.DELETE.AUDIT", false},
 		{devstack.Auth, "$JS.API.STREAM.PURGE.REVOCATIONS", false},
 		{devstack.Auth, "$JS.API.STREAM.UPDATE.INVALIDATIONS", false},

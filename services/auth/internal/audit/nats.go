@@ -8,7 +8,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/zap"
 
 	"tandem.example/pkg/revocation"
 )
@@ -28,23 +27,22 @@ type streams struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	replicas int
-	log      *zap.Logger
 	sure     bool // they are there
 	at       func(point string)
 }
 
-func newStreams(nc *nats.Conn, replicas int, log *zap.Logger, at func(string)) (*streams, error) {
+func newStreams(nc *nats.Conn, replicas int, at func(string)) (*streams, error) {
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncTimeout(publishFor))
 	if err != nil {
 		return nil, fmt.Errorf("announce audit: %w", err)
 	}
-	return &streams{nc: nc, js: js, replicas: replicas, log: log, at: at}, nil
+	return &streams{nc: nc, js: js, replicas: replicas, at: at}, nil
 }
 
 func (s *streams) connected() bool { return s.nc.IsConnected() }
 
-// ensure creates the streams, or brings them up to date. An operator who manages
-// them otherwise wins: a stream that exists is used as it is.
+// ensure creates the streams that are missing. One that exists is used as it is: to
+// bring it up to date could shorten what an operator wants to keep.
 func (s *streams) ensure(ctx context.Context) error {
 	if s.sure {
 		return nil
@@ -55,18 +53,17 @@ func (s *streams) ensure(ctx context.Context) error {
 		Stream:            {StreamPattern, "What was tried and done at auth, one message each"},
 		revocation.Stream: {revocation.StreamPattern, "Ends of sessions and tokens"},
 	} {
-		_, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-			Name: name, Description: of[1], Subjects: of[:1], Storage: jetstream.FileStorage, Replicas: s.replicas,
-			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxAge: keepFor, Duplicates: dedupeFor,
-			MaxMsgSize: maxMessage, AllowDirect: true,
-		})
-		if err == nil {
-			continue
+		_, err := s.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			_, err = s.js.CreateStream(ctx, jetstream.StreamConfig{
+				Name: name, Description: of[1], Subjects: of[:1], Storage: jetstream.FileStorage, Replicas: s.replicas,
+				Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxAge: keepFor, Duplicates: dedupeFor,
+				MaxMsgSize: maxMessage, AllowDirect: true,
+			})
 		}
-		if _, missing := s.js.Stream(ctx, name); missing != nil {
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was faster
 			return fmt.Errorf("%w: %w", errUnreachable, err)
 		}
-		s.log.Warn("a stream is not as it should be and stays so", zap.String("stream", name), zap.Error(err))
 	}
 	s.sure = true
 	return nil
@@ -143,7 +140,7 @@ func classify(err error) error {
 
 // Start begins to announce over a connection that may be away for now.
 func (p *Publisher) Start(nc *nats.Conn) error {
-	s, err := newStreams(nc, p.settings.Replicas, p.log, p.at)
+	s, err := newStreams(nc, p.settings.Replicas, p.at)
 	if err == nil {
 		p.begin(s)
 	}

@@ -2,7 +2,7 @@ package audit
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -250,16 +250,28 @@ func TestAnOperatorsStreamIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: Stream, Subjects: []string{StreamPattern}, Storage: jetstream.MemoryStorage, MaxMsgs: 1000})
-	if err != nil {
-		t.Fatal(err)
+	for name, theirs := range map[string]jetstream.StreamConfig{
+		Stream:            {Subjects: []string{StreamPattern}, MaxAge: 365 * 24 * time.Hour, Description: "theirs"},
+		revocation.Stream: {Subjects: []string{revocation.StreamPattern}, Storage: jetstream.MemoryStorage, MaxMsgs: 1000},
+	} {
+		theirs.Name = name
+		if _, err = js.CreateStream(t.Context(), theirs); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.start(w.publisher())
 	events := w.store(many(t.Context(), 5)...)
 	w.drained()
 	w.announced(events...)
-	stream, err := js.Stream(t.Context(), Stream)
-	if err != nil || stream.CachedInfo().Config.Storage != jetstream.MemoryStorage {
-		t.Error(fmt.Sprint("changed: ", err))
+	kept, err1 := js.Stream(t.Context(), Stream)
+	ends, err2 := js.Stream(t.Context(), revocation.Stream)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if cfg := kept.CachedInfo().Config; cfg.MaxAge != 365*24*time.Hour || cfg.Description != "theirs" {
+		t.Errorf("changed: %+v", cfg)
+	}
+	if cfg := ends.CachedInfo().Config; cfg.Storage != jetstream.MemoryStorage || cfg.MaxMsgs != 1000 {
+		t.Errorf("changed: %+v", cfg)
 	}
 }
