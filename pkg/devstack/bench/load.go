@@ -23,7 +23,7 @@ func measure(ctx context.Context, s *Side, length time.Duration) (measurement, e
 		Addr: s.Process.Addr, MaxConns: len(s.Callers), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 	}
 	defer client.CloseIdleConnections()
-	before, err := s.Process.cpu()
+	before, err := s.Process.CPU()
 	if err != nil {
 		return measurement{}, err
 	}
@@ -37,7 +37,7 @@ func measure(ctx context.Context, s *Side, length time.Duration) (measurement, e
 	}
 	group.Wait()
 	took := time.Since(begin)
-	after, err := s.Process.cpu()
+	after, err := s.Process.CPU()
 	if err != nil {
 		return measurement{}, err
 	}

@@ -65,8 +65,8 @@ func (p *Process) Stop() {
 // /proc/<pid>/stat (USER_HZ; 100 on every Linux that Go runs on).
 const ticks = 100
 
-// cpu is the time that the process has spent so far.
-func (p *Process) cpu() (time.Duration, error) {
+// CPU is the time that the process has spent so far.
+func (p *Process) CPU() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err

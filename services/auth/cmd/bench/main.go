@@ -2,6 +2,8 @@
 // forward authentication, each against a bare handler that checks the same token
 // and makes the same round trip to Redis, and the trade of refresh tokens against
 // the token endpoint of oidc-provider, which keeps its tokens in its own memory.
+// Then what a session costs: to revoke it among few and among many others, and in
+// memory of Redis.
 package main
 
 import (

@@ -47,9 +47,13 @@ func run(ctx context.Context, service, other string, o bench.Options, out io.Wri
 			return err
 		}
 	}
-	return bench.Compare(ctx, out, o, "a token: refresh here, client_credentials there", "",
+	err = bench.Compare(ctx, out, o, "a token: refresh here, client_credentials there", "",
 		&bench.Side{Name: "auth", Process: w.service, Callers: renewing},
 		&bench.Side{Name: "oidc-provider", Process: w.other, Callers: elsewhere})
+	if err != nil {
+		return err
+	}
+	return revocations(ctx, out, w)
 }
 
 func answered(response *fasthttp.Response) error {

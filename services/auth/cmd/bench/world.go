@@ -24,7 +24,10 @@ type world struct {
 	secrets              map[string]string // by the variable they stand in
 }
 
-const user, client = "bench", "bench-client"
+const (
+	user, client     = "bench", "bench-client"
+	issuer, audience = "https://auth.example", "tandem"
+)
 
 func newWorld(ctx context.Context, binary, other string) (_ *world, err error) {
 	w := &world{secrets: map[string]string{}}
@@ -88,7 +91,7 @@ func (w *world) environment() []string {
 		"DATABASE_URL=" + w.stack.DatabaseURL,
 		"REDIS_URL=" + w.stack.RedisURLFor(devstack.Auth), "REDIS_CA_FILE=" + w.stack.CAFile,
 		"NATS_URL=" + w.stack.NATSURLFor(devstack.Auth), "NATS_CA_FILE=" + w.stack.CAFile,
-		"JWT_ISSUER=https://auth.example", "JWT_AUDIENCE=tandem",
+		"JWT_ISSUER=" + issuer, "JWT_AUDIENCE=" + audience,
 		"DEMO_USER=" + user, "DEMO_CLIENT_ID=" + client, "DEMO_ADMIN_CLIENT_ID=bench-admin",
 		"LIMIT_TOKEN_ADDRESS=1000000/1s", // all requests come from one address here
 	}
