@@ -14,7 +14,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -38,11 +38,11 @@ const (
 	stopWithin  = 45 * time.Second // longer than the longest request and the drain
 )
 
-// garbagePercent is how much a service lets its heap grow between collections,
-// in the runtime's terms. Its heap is some 10 MB and its garbage short-lived: at
-// the runtime's 100 it would collect many times a second. GOGC overrides it, and
-// GOMEMLIMIT bounds it.
-const garbagePercent = 400
+// ballast is memory that is never touched, so that it exists in the garbage
+// collector's sums alone: it makes the heap of a service, some 10 MB with much
+// that is short-lived, be collected when it has grown by that much, and not many
+// times a second. A large heap is collected as ever.
+const ballast = 32 << 20
 
 // Program is a service as its command line knows it. Both functions read their
 // configuration with Lookup and return the mistakes in it as their error, before
@@ -119,9 +119,7 @@ func (p Program) perform(ctx context.Context, work Command, args []string, out i
 }
 
 func (p Program) serve(ctx context.Context, out io.Writer) int {
-	if _, chosen := os.LookupEnv("GOGC"); !chosen { //nolint:forbidigo // the runtime's own variable
-		debug.SetGCPercent(garbagePercent)
-	}
+	defer runtime.KeepAlive(make([]byte, ballast))
 	options, err := p.Run(os.LookupEnv) //nolint:forbidigo // the one place that hands the environment to the configuration
 	if err != nil {
 		say(out, "%s: %v", p.Name, err)
