@@ -83,7 +83,7 @@ func TestALeaseThatEndsUnderAnEvent(t *testing.T) {
 	v := s.visitor(clerk.Wish{})
 	n := s.notice("session.ended", v.SessionID, v.UserID)
 	for try := 0; ; try++ {
-		if try == 8 {
+		if try == 40 { // on a machine that is busy the lease is often over before Redis is asked
 			t.Fatal("not seen")
 		}
 		unlock := s.lock("redis_epoch")
