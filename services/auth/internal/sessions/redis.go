@@ -76,22 +76,27 @@ type trade struct {
 	shown   *refresh
 	next    *refresh
 	client  string
+	terms   *Terms
 	tokenID string
-	want    bearer.Scopes
 	lives   Lives
 	access  time.Duration
 }
 
-// rotate returns what the session grants and how long the new access token
-// lives, or ErrEnded, ErrClient, ErrScope or ErrReused; after the last the
-// session is gone from Redis.
+// rotate returns what the session grants under the terms and how long the new
+// access token lives, or ErrEnded, ErrClient, ErrScope, ErrTarget or ErrReused;
+// after the last the session is gone from Redis.
 func rotate(ctx context.Context, e *epoch.Epoch, t *trade) (Grant, time.Duration, error) {
 	sub := t.shown.subject
 	sid := t.shown.session.String()
 	keys := []string{bearer.SessionKey(sub, sid), bearer.TokenKey(sub, t.tokenID), reusedKey(sub, sid)}
-	reply, err := rotateScript.Run(ctx, e.Redis(), keys,
-		t.client, t.shown.generation, t.shown.digest(), t.next.digest(), string(t.want),
-		grace.Milliseconds(), t.lives.Idle.Milliseconds(), t.access.Milliseconds()).Slice()
+	args := []any{
+		t.client, t.shown.generation, t.shown.digest(), t.next.digest(), string(t.terms.Want),
+		grace.Milliseconds(), t.lives.Idle.Milliseconds(), t.access.Milliseconds(), string(t.terms.Scopes),
+	}
+	for _, audience := range t.terms.Audiences {
+		args = append(args, audience)
+	}
+	reply, err := rotateScript.Run(ctx, e.Redis(), keys, args...).Slice()
 	if err != nil {
 		return Grant{}, 0, fmt.Errorf("rotate refresh token: %w", epoch.Unavailable(err))
 	}
@@ -110,6 +115,8 @@ func rotate(ctx context.Context, e *epoch.Epoch, t *trade) (Grant, time.Duration
 		return Grant{}, 0, ErrClient
 	case "scope":
 		return Grant{}, 0, ErrScope
+	case "target":
+		return Grant{}, 0, ErrTarget
 	case "reused":
 		return Grant{}, 0, ErrReused
 	default:

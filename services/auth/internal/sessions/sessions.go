@@ -24,6 +24,7 @@ var (
 	ErrReused    = fault.New(fault.Invalid, "refresh_reused", "the refresh token is not valid")
 	ErrClient    = fault.New(fault.Invalid, "refresh_client", "the refresh token is not valid")
 	ErrScope     = fault.New(fault.Invalid, "refresh_scope", "the scope is wider than what was granted")
+	ErrTarget    = fault.New(fault.Invalid, "refresh_audience", "the session is for an audience that the client may not have")
 	ErrMoved     = fault.New(fault.Invalid, "credentials_changed", "the credentials changed during the login")
 )
 
@@ -64,6 +65,14 @@ type Grant struct {
 	// Refreshable sessions get a refresh token; others live as long as their
 	// one access token.
 	Refreshable bool
+}
+
+// Terms are what a client may have of a session when it renews it, which can have
+// become less since the session was begun.
+type Terms struct {
+	Want      bearer.Scopes // all of them must be the session's; empty: what there is
+	Scopes    bearer.Scopes // that the client may have
+	Audiences []string      // likewise
 }
 
 // Issued is a live access token, not signed yet, and what may renew it.

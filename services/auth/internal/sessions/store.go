@@ -45,11 +45,12 @@ func (s *Store) access() time.Duration {
 }
 
 // Refresh trades a refresh token of the client for the next one and an access
-// token, with all scopes of the session or those that are wanted. It returns
-// [ErrMalformed], [ErrClient], [ErrScope], [ErrEnded], [ErrReused] after the
-// session has been ended for good, or a 503. Of a token that is ours it tells with
-// the error whose it is.
-func (s *Store) Refresh(ctx context.Context, raw, client string, want bearer.Scopes) (Issued, error) {
+// token, with what the terms leave of the session's scopes. It returns
+// [ErrMalformed], [ErrClient], [ErrScope] if that is nothing, [ErrTarget],
+// [ErrEnded], [ErrReused] after the session has been ended for good, or a 503. What
+// is refused for its terms is not traded: it can be shown again under others. Of a
+// token that is ours it tells with the error whose it is.
+func (s *Store) Refresh(ctx context.Context, raw, client string, terms Terms) (Issued, error) {
 	shown, err := s.refresh.parse(raw)
 	if err != nil {
 		return Issued{}, err
@@ -69,7 +70,7 @@ func (s *Store) Refresh(ctx context.Context, raw, client string, want bearer.Sco
 	i := Issued{SessionID: shown.session.String(), TokenID: newID(), IssuedAt: s.now(), Refresh: s.refresh.encode(&next)}
 	var access time.Duration
 	i.Grant, access, err = rotate(ctx, e, &trade{
-		shown: &shown, next: &next, client: client, tokenID: i.TokenID, want: want, lives: s.lives, access: s.access(),
+		shown: &shown, next: &next, client: client, terms: &terms, tokenID: i.TokenID, lives: s.lives, access: s.access(),
 	})
 	s.at("refresh in redis")
 	if errors.Is(err, ErrReused) { // gone from Redis; now for good
@@ -80,9 +81,6 @@ func (s *Store) Refresh(ctx context.Context, raw, client string, want bearer.Sco
 	}
 	if err != nil {
 		return whose, err
-	}
-	if want != "" {
-		i.Scopes = want
 	}
 	i.Expires = i.IssuedAt.Add(access)
 	return i, nil

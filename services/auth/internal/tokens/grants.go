@@ -51,17 +51,9 @@ func (i *Issuer) refresh(ctx context.Context, _ *sessions.Login, client clients.
 	if !client.Scopes.Covers(want) {
 		return sessions.Issued{}, ErrScope
 	}
-	issued, err := i.store.Refresh(ctx, f["refresh_token"], client.ID, want)
-	if err != nil {
-		return issued, err // whose it is
-	}
-	if !i.serves(client, issued.Audience) {
-		return issued, ErrTarget
-	}
-	if issued.Scopes = issued.Scopes.And(client.Scopes); issued.Scopes == "" {
-		return issued, ErrScope
-	}
-	return issued, nil
+	return i.store.Refresh(ctx, f["refresh_token"], client.ID, sessions.Terms{
+		Want: want, Scopes: client.Scopes, Audiences: append([]string{i.audience}, client.Audiences...),
+	})
 }
 
 // clientCredentials makes a session without a refresh token (RFC 6749 §4.4.3).

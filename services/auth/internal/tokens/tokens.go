@@ -79,7 +79,7 @@ type (
 		Begin(ctx context.Context, client string) (*sessions.Login, error)
 		Generation(ctx context.Context, subject string) (int64, error)
 		Create(ctx context.Context, l *sessions.Login, g sessions.Grant) (sessions.Issued, error)
-		Refresh(ctx context.Context, raw, client string, want bearer.Scopes) (sessions.Issued, error)
+		Refresh(ctx context.Context, raw, client string, terms sessions.Terms) (sessions.Issued, error)
 	}
 )
 
@@ -146,6 +146,8 @@ func refusal(err error) error {
 	switch {
 	case errors.Is(err, sessions.ErrScope):
 		return ErrScope
+	case errors.Is(err, sessions.ErrTarget):
+		return ErrTarget
 	case errors.Is(err, sessions.ErrMalformed), errors.Is(err, sessions.ErrEnded), errors.Is(err, sessions.ErrReused),
 		errors.Is(err, sessions.ErrClient), errors.Is(err, sessions.ErrMoved):
 		return ErrGrant.Because(err)
