@@ -119,7 +119,7 @@ func (c *Claims) check(v *Verifier) error {
 		return ErrAudience
 	case c.Subject == "", c.ClientID == "", c.ID == "", c.SessionID == "", c.Tenant == "", c.Expires == 0, c.IssuedAt == 0:
 		return ErrClaims
-	case c.Expires <= at:
+	case c.Expires <= at-int64(v.Late/time.Second):
 		return ErrExpired
 	case c.NotBefore > at+int64(skew/time.Second), c.IssuedAt > at+int64(skew/time.Second):
 		return ErrEarly

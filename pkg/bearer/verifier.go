@@ -25,7 +25,10 @@ type Verifier struct {
 	Audience string
 	// AnyAudience is for the issuer, who answers for tokens of every audience.
 	AnyAudience bool
-	Now         func() time.Time // nil: time.Now
+	// Late is how long after its expiry a token still counts: nothing, but for
+	// whoever ends tokens, since others' clocks may run behind.
+	Late time.Duration
+	Now  func() time.Time // nil: time.Now
 }
 
 // Verify returns the claims of a valid token. They share no memory with raw. It

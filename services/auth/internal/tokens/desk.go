@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/fault"
@@ -23,13 +24,20 @@ type Ledger interface {
 type Desk struct {
 	ledger   Ledger
 	verifier bearer.Verifier
+	ender    bearer.Verifier // of tokens that are to be revoked
 }
+
+// behind is how far other instances' clocks may be behind ours: so long after its
+// expiry a token is revoked for them.
+const behind = 5 * time.Minute
 
 // NewDesk makes a desk. As the issuer's it knows the tokens of every audience.
 func NewDesk(verifier *bearer.Verifier, ledger Ledger) *Desk {
 	own := *verifier
 	own.AnyAudience = true
-	return &Desk{ledger, own}
+	late := own
+	late.Late = behind
+	return &Desk{ledger, own, late}
 }
 
 // Description is the introspection response (RFC 7662 §2.2). Of a token that is
@@ -80,7 +88,7 @@ func (d *Desk) Introspect(ctx context.Context, client clients.Client, raw string
 func (d *Desk) describeAccess(ctx context.Context, raw string) (Description, error) {
 	c, err := d.verifier.Verify(ctx, raw)
 	if err != nil {
-		return Description{}, nil //nolint:nilerr // not active is the answer
+		return Description{}, undecided(err)
 	}
 	if err := d.ledger.Live(ctx, &c); errors.Is(err, bearer.ErrRevoked) {
 		return Description{}, nil
@@ -93,6 +101,14 @@ func (d *Desk) describeAccess(ctx context.Context, raw string) (Description, err
 	}, nil
 }
 
+// undecided keeps of the errors of a check those that say nothing about the token.
+func undecided(err error) error {
+	if fault.KindOf(err) == fault.Unauthenticated {
+		return nil
+	}
+	return err
+}
+
 // Revoke ends the token, with its session if it is a refresh token, and tells
 // how many it ended. A token that is unknown, or another client's, is left alone
 // (RFC 7009 §2.1, §2.2).
@@ -100,9 +116,12 @@ func (d *Desk) Revoke(ctx context.Context, client clients.Client, raw string) (i
 	if !jwtLike(raw) {
 		return d.ledger.EndRefresh(ctx, raw, client.ID)
 	}
-	c, err := d.verifier.Verify(ctx, raw)
-	if err != nil || c.ClientID != client.ID {
-		return 0, nil //nolint:nilerr // an invalid token is as good as revoked
+	c, err := d.ender.Verify(ctx, raw)
+	if err != nil {
+		return 0, undecided(err) // an invalid token is as good as revoked
+	}
+	if c.ClientID != client.ID {
+		return 0, nil
 	}
 	return d.ledger.EndToken(ctx, &c)
 }
