@@ -69,7 +69,7 @@ func TestInstancesWithWrongClocks(t *testing.T) {
 			if _, err := reader.accepts(issuer.sign(first)); err != nil {
 				t.Errorf("from %s to %s: %v", a, b, err)
 			}
-			next, err := reader.Refresh(t.Context(), first.Refresh, "web", "")
+			next, err := reader.Refresh(t.Context(), first.Refresh, "web", allowed)
 			if err != nil {
 				t.Fatalf("from %s to %s: refresh: %v", a, b, err)
 			}
@@ -170,7 +170,7 @@ func TestTheGraceWithWrongClocks(t *testing.T) {
 		if err := w.epoch(1).Do(t.Context(), key); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.Refresh(t.Context(), i.Refresh, "web", ""); !errors.Is(err, ErrReused) {
+		if _, err := n.Refresh(t.Context(), i.Refresh, "web", allowed); !errors.Is(err, ErrReused) {
 			t.Errorf("%s off: %v", clock, err)
 		}
 	}

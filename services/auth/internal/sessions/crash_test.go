@@ -120,7 +120,7 @@ func (w *world) endOfOne(call, step string) {
 	if call == "reuse" {
 		latest := w.refreshed(w.refreshed(i))
 		again = func(ctx context.Context, s *Store) (int64, error) {
-			_, err := s.Refresh(ctx, latest.Refresh, i.ClientID, "") // whoever has the right one is told as well
+			_, err := s.Refresh(ctx, latest.Refresh, i.ClientID, allowed) // whoever has the right one is told as well
 			if errors.Is(err, ErrReused) || step != "refresh in redis" && errors.Is(err, ErrEnded) {
 				err = nil
 			}
@@ -140,7 +140,7 @@ func (w *world) endOfOne(call, step string) {
 	if call == "token" {
 		buried = i.TokenID
 		w.refreshed(i) // the session lives
-	} else if _, err := w.Refresh(ctx, i.Refresh, i.ClientID, ""); err == nil {
+	} else if _, err := w.Refresh(ctx, i.Refresh, i.ClientID, allowed); err == nil {
 		w.tb.Errorf("%s: it can be refreshed", what)
 	}
 	if w.live(i) {
@@ -199,7 +199,7 @@ func (w *world) refreshed(i Issued) Issued {
 			w.tb.Fatal(err)
 		}
 	}
-	next, err := w.Refresh(ctx, i.Refresh, i.ClientID, "")
+	next, err := w.Refresh(ctx, i.Refresh, i.ClientID, allowed)
 	if err != nil {
 		w.tb.Errorf("refresh: %v", err)
 	}

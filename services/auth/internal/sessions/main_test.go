@@ -111,6 +111,9 @@ func (w *world) await(what string, done func() bool) {
 	}
 }
 
+// allowed leaves all of what grantTo has.
+var allowed = Terms{Scopes: "resources:read resources:write", Audiences: []string{"tandem"}}
+
 func grantTo(subject, client string) Grant {
 	return Grant{
 		Subject: subject, ClientID: client, Tenant: subject, Audience: "tandem", Scopes: "resources:read resources:write",

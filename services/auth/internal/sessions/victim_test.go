@@ -125,9 +125,9 @@ func (d *death) call(ctx context.Context, s *Store) (err error) {
 			_, err = s.Create(ctx, begun, g)
 		}
 	case "refresh":
-		_, err = s.Refresh(ctx, d.Refresh, d.Client, "")
+		_, err = s.Refresh(ctx, d.Refresh, d.Client, allowed)
 	case "reuse":
-		if _, err = s.Refresh(ctx, d.Refresh, d.Client, ""); errors.Is(err, ErrReused) {
+		if _, err = s.Refresh(ctx, d.Refresh, d.Client, allowed); errors.Is(err, ErrReused) {
 			err = nil
 		}
 	default:
