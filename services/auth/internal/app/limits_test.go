@@ -105,10 +105,36 @@ func TestASVS_6_3_1_GuessesAreLimitedHoweverManyAtOnce(t *testing.T) {
 	if got := s.signIn("192.0.2.1", "somebody", "wrong guess"); got.status != 400 {
 		t.Errorf("somebody else at the same address: %d %s", got.status, got.body)
 	}
-	if n := guess("2001:db8::1") + guess("2001:db8::2:1") + guess("192.0.2.3"); n == 0 || n > 15 { // two of them are one /64
+	if n := guess("2001:db8::1") + guess("2001:db8::2:1") + guess("192.0.2.3") + guess("192.0.2.5"); n == 0 || n > 25 { // two of them are one /64
 		t.Errorf("%d more guesses were looked at", n)
 	}
 	tooMany(t, s.signIn("192.0.2.4", user, password), "login-account")
+}
+
+// Whoever commands many networks can close the account where its user has never
+// been, and not where the user signs in.
+func TestASVS_6_3_1_AUserIsNotLockedOutWhereTheySignIn(t *testing.T) {
+	t.Parallel()
+	s := limited(t, map[string]string{"LIMIT_LOGIN_PAIR": "2/24h", "LIMIT_LOGIN_ACCOUNT": "3/24h"})
+	user, password := s.env["DEMO_USER"], s.env["DEMO_PASSWORD"]
+	const home = "2001:db8:1:2::1"
+	if got := s.signIn(home, user, password); got.status != 200 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	n := 0
+	s.await("the account is never closed", func() bool {
+		n++
+		got := s.signIn(fmt.Sprintf("2001:db8:2:%x::1", n), user, "wrong guess")
+		return strings.Contains(got.header.Get("RateLimit"), "login-account")
+	})
+	tooMany(t, s.signIn("192.0.2.1", user, password), "login-account")
+	for range 3 {
+		if got := s.signIn("2001:db8:1:2::ffff", user, password); got.status != 200 {
+			t.Errorf("at home: %d %s", got.status, got.body)
+		}
+	}
+	s.await("guesses at home are not refused", func() bool { return s.signIn(home, user, "wrong guess").status == 429 })
+	tooMany(t, s.signIn(home, user, password), "login-pair")
 }
 
 func TestASVS_6_3_1_AnAccountOpensAgainByItself(t *testing.T) {

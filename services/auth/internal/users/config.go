@@ -11,7 +11,8 @@ type Config struct {
 	// Queue is how many logins may wait for each that is being hashed.
 	Queue int `env:"LOGIN_QUEUE" envDefault:"32"`
 	// Wrong passwords: of one account from one network, of one account from
-	// anywhere, and of any account from one network.
+	// wherever its user has not signed in lately, and of any account from one
+	// network.
 	Pair    ratelimit.Rate `env:"LIMIT_LOGIN_PAIR" envDefault:"20/1h"`
 	Account ratelimit.Rate `env:"LIMIT_LOGIN_ACCOUNT" envDefault:"100/1h"`
 	Address ratelimit.Rate `env:"LIMIT_LOGIN_ADDRESS" envDefault:"1000/10m"`
