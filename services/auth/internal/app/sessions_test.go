@@ -199,6 +199,7 @@ func TestASVS_7_4_5_AdministratorsEndSessions(t *testing.T) {
 	for body, code := range map[string]string{
 		`{"before":"2999-01-01T00:00:00Z"}`: "cut_off_in_future",
 		`{"before":"yesterday"}`:            "invalid_body",
+		`{"before":null}`:                   "invalid_body", // a variable that was empty
 		`{"befor":"2020-01-01T00:00:00Z"}`:  "invalid_body",
 		`{`:                                 "malformed_json",
 	} {

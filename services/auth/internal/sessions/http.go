@@ -5,9 +5,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gofiber/fiber/v2"
 
 	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/fault"
 	"tandem.example/pkg/httpserver"
 )
 
@@ -98,7 +101,22 @@ func (h handlers) endClient(c *fiber.Ctx) error {
 
 // cutOff is what POST /v1/revoke-all takes.
 type cutOff struct {
-	Before *time.Time `json:"before"`
+	Before moment `json:"before"`
+}
+
+// moment may be left out, but not be null: a time that a caller failed to fill in
+// must not end everything.
+type moment struct{ at *time.Time }
+
+var errNull = fault.New(fault.Invalid, "invalid_body", "must not be null")
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (m *moment) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == 'n' {
+		return errNull
+	}
+	m.at = new(time.Time)
+	return json.UnmarshalDecode(dec, m.at)
 }
 
 func (h handlers) endBefore(c *fiber.Ctx) error {
@@ -107,9 +125,9 @@ func (h handlers) endBefore(c *fiber.Ctx) error {
 		return err
 	}
 	return revoke(c, func(ctx context.Context, _ *bearer.Principal) (int64, error) {
-		if order.Before == nil {
+		if order.Before.at == nil {
 			return h.store.EndAll(ctx)
 		}
-		return h.store.EndBefore(ctx, *order.Before)
+		return h.store.EndBefore(ctx, *order.Before.at)
 	})
 }
