@@ -19,8 +19,8 @@
 // to the database, and none of them one that was begun before it came.
 //
 // The cost: a hit is one GET, of a list one MGET; a miss is that, a lease, a
-// database read and a fill; a write waits for one round trip more than without a
-// cache, whatever it marks.
+// database read and a fill; several items at once are as many round trips as one;
+// a write waits for one round trip more than without a cache, whatever it marks.
 //
 // What it rests on: every write goes through [Cache.Write]; reads that fill run
 // SERIALIZABLE and from the leaseholder, not from a follower; an operation row

@@ -83,6 +83,23 @@ func (r *race) list(t *testing.T, p *process) {
 	r.saw(lists, s)
 }
 
+// batch reads all things at once.
+func (r *race) batch(t *testing.T, p *process) {
+	t.Helper()
+	least := make([]int64, len(r.ids))
+	for k := range r.floors {
+		least[k] = r.floors[k].version.Load()
+	}
+	entries, sources := p.readAll(t, nil, r.ids...)
+	for k, e := range entries {
+		if e.Version < least[k] {
+			t.Errorf("a %s of a batch returned version %d after %d was seen", sources[k].Outcome(), e.Version, least[k])
+		}
+		r.saw(items, sources[k])
+		r.floors[k].raise(e.Version)
+	}
+}
+
 func (r *race) saw(of kind, s Source) {
 	if s == Hit {
 		r.hits[of].Add(1)
@@ -107,9 +124,12 @@ func TestNoReadIsStaleWhileWritersDie(t *testing.T) {
 		p, by := processes[i%len(processes)], rand.New(rand.NewPCG(2, uint64(i)))
 		reading.Go(func() {
 			for ctx.Err() == nil {
-				if i%4 == 3 {
+				switch i % 4 {
+				case 3:
 					r.list(t, p)
-				} else {
+				case 2:
+					r.batch(t, p)
+				default:
 					r.read(t, p, by.IntN(keyCount))
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/zap"
 
 	"tandem.example/pkg/epoch"
 )
@@ -139,18 +138,7 @@ func (c *Cache) store(entry Entry, fill func() (bool, error)) Source {
 		c.metrics.filled("oversize")
 		return MissOversize
 	}
-	stored, err := fill()
-	switch {
-	case err != nil:
-		c.metrics.filled("failed")
-		c.cfg.Log.Debug("fill failed", zap.Error(err))
-		return MissUnfilled
-	case !stored:
-		c.metrics.filled("refused")
-		return MissUnfilled
-	}
-	c.metrics.filled("stored")
-	return Miss
+	return c.filled(fill())
 }
 
 // as is a forward that reads the database and fills nothing.

@@ -88,18 +88,23 @@ func (k codec) lease(ctx context.Context, e *epoch.Epoch, cell Cell, token strin
 	if err != nil {
 		return grant{}, epoch.Unavailable(err)
 	}
+	return k.granted(reply, token), nil
+}
+
+// granted reads the answer to a LEASE with that token.
+func (k codec) granted(reply, token string) grant {
 	switch reply[0] {
 	case 'O':
-		return grant{token: token}, nil
+		return grant{token: token}
 	case leaseMark:
-		return grant{other: reply[1:]}, nil
+		return grant{other: reply[1:]}
 	case 'P':
-		return grant{marked: true}, nil
+		return grant{marked: true}
 	case 'X':
-		return grant{marked: true, overdue: reply[1:]}, nil
+		return grant{marked: true, overdue: reply[1:]}
 	}
 	entry, hit := k.decode([]byte(reply))
-	return grant{entry: entry, hit: hit, foreign: !hit}, nil
+	return grant{entry: entry, hit: hit, foreign: !hit}
 }
 
 // fill stores an entry under a lease and tells whether it still was ours.

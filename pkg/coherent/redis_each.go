@@ -15,35 +15,43 @@ type call struct {
 	args   []any
 }
 
-// each makes the calls in order, all in one round trip: what one run touches
-// lies in one hash slot, so several cells need several runs. A server that does
-// not know a script yet gets its text in a second round trip. The error is the
-// first of any run.
+// each makes the calls in order, all in one round trip. The error is the first of
+// any run.
 func each(ctx context.Context, e *epoch.Epoch, calls []call) error {
-	if len(calls) == 1 {
-		return calls[0].script.Run(ctx, e.Redis(), calls[0].keys, calls[0].args...).Err()
-	}
-	replies := make([]*redis.Cmd, len(calls))
-	pipe := e.Redis().Pipeline()
-	for i, c := range calls {
-		replies[i] = c.script.EvalSha(ctx, pipe, c.keys, c.args...)
-	}
-	_, err := pipe.Exec(ctx)
-	if !unknown(err) {
-		return err
-	}
-	for i, c := range calls {
-		if unknown(replies[i].Err()) {
-			replies[i] = c.script.Eval(ctx, pipe, c.keys, c.args...)
-		}
-	}
-	_, _ = pipe.Exec(ctx) // each reply has its own error
-	for _, reply := range replies {
+	for _, reply := range answers(ctx, e, calls) {
 		if reply.Err() != nil {
 			return reply.Err()
 		}
 	}
 	return nil
+}
+
+// answers makes the calls in order, all in one round trip: what one run touches
+// lies in one hash slot, so several cells need several runs. A server that does
+// not know a script yet gets its text in a second round trip. Each reply has an
+// error of its own.
+func answers(ctx context.Context, e *epoch.Epoch, calls []call) []*redis.Cmd {
+	replies := make([]*redis.Cmd, len(calls))
+	if len(calls) == 1 {
+		replies[0] = calls[0].script.Run(ctx, e.Redis(), calls[0].keys, calls[0].args...)
+		return replies
+	}
+	pipe := e.Redis().Pipeline()
+	for i, c := range calls {
+		replies[i] = c.script.EvalSha(ctx, pipe, c.keys, c.args...)
+	}
+	_, _ = pipe.Exec(ctx)
+	again := 0
+	for i, c := range calls {
+		if unknown(replies[i].Err()) {
+			replies[i] = c.script.Eval(ctx, pipe, c.keys, c.args...)
+			again++
+		}
+	}
+	if again > 0 {
+		_, _ = pipe.Exec(ctx)
+	}
+	return replies
 }
 
 // unknown tells a script that was not run for want of its text.
