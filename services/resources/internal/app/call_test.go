@@ -131,6 +131,7 @@ func operations(path string) []operation {
 		{"PUT", path, `{"name":"n"}`, "resources:write"},
 		{"PATCH", path, `{"name":"n"}`, "resources:write"},
 		{"DELETE", path, "", "resources:write"},
+		{"POST", "/v1/resources/batch-get", `{"ids":["00000000-0000-0000-0000-000000000000"]}`, "resources:read"},
 	}
 }
 

@@ -42,6 +42,7 @@ func Routes(registry *Registry, guard *bearer.Guard) []httpserver.Route {
 	return []httpserver.Route{
 		{Method: fiber.MethodPost, Path: "/v1/resources", Handlers: []fiber.Handler{write, h.create}},
 		{Method: fiber.MethodGet, Path: "/v1/resources", Handlers: []fiber.Handler{cached, h.list}},
+		{Method: fiber.MethodPost, Path: "/v1/resources/batch-get", Handlers: []fiber.Handler{cached, h.getAll}},
 		{Method: fiber.MethodGet, Path: "/v1/resources/:id", Handlers: []fiber.Handler{cached, h.get}},
 		{Method: fiber.MethodPut, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.replace}},
 		{Method: fiber.MethodPatch, Path: "/v1/resources/:id", Handlers: []fiber.Handler{write, h.patch}},

@@ -43,7 +43,7 @@ func (r row) resource() Resource {
 	}
 }
 
-// Get implements [Store].
+// Get implements [Reader].
 func (p *Postgres) Get(ctx context.Context, tenant string, id ID) (Resource, error) {
 	const query = `SELECT ` + columns + ` FROM resources WHERE tenant = $1 AND id = $2`
 	found, err := p.read(ctx, query, tenant, uuid.UUID(id))
@@ -56,7 +56,21 @@ func (p *Postgres) Get(ctx context.Context, tenant string, id ID) (Resource, err
 	return found[0], nil
 }
 
-// List implements [Store].
+// GetAll implements [Reader].
+func (p *Postgres) GetAll(ctx context.Context, tenant string, ids []ID) ([]Resource, error) {
+	const query = `SELECT ` + columns + ` FROM resources WHERE tenant = $1 AND id = ANY($2::UUID[])`
+	wanted := make([]uuid.UUID, len(ids))
+	for i, id := range ids {
+		wanted[i] = uuid.UUID(id)
+	}
+	found, err := p.read(ctx, query, tenant, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("get %d resources: %w", len(ids), err)
+	}
+	return found, nil
+}
+
+// List implements [Reader].
 func (p *Postgres) List(ctx context.Context, q Query) ([]Resource, error) {
 	const every = `SELECT ` + columns + ` FROM resources WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3`
 	const ofType = `SELECT ` + columns + ` FROM resources WHERE tenant = $1 AND id > $2 AND type = $4 ORDER BY id LIMIT $3`

@@ -12,9 +12,7 @@ import (
 // Store is what the registry needs of the database. Each method is one
 // statement.
 type Store interface {
-	// Get returns [ErrNotFound] for another tenant's id, too.
-	Get(ctx context.Context, tenant string, id ID) (Resource, error)
-	List(ctx context.Context, q Query) ([]Resource, error)
+	Reader
 	// The writes take effect together with their operation row, and only in the
 	// operation's epoch. They return errNothing if there was nothing to change,
 	// and otherwise the resource as it is now.
@@ -23,6 +21,15 @@ type Store interface {
 	Delete(ctx context.Context, op coherent.Operation, r Resource, versions []int64) (Resource, error)
 	// WrittenAt is when an operation took effect.
 	WrittenAt(ctx context.Context, op coherent.Operation) (time.Time, error)
+}
+
+// Reader is the half of Store that changes nothing.
+type Reader interface {
+	// Get returns [ErrNotFound] for another tenant's id, too.
+	Get(ctx context.Context, tenant string, id ID) (Resource, error)
+	// GetAll returns those that there are, in any order.
+	GetAll(ctx context.Context, tenant string, ids []ID) ([]Resource, error)
+	List(ctx context.Context, q Query) ([]Resource, error)
 }
 
 var errNothing = errors.New("no row was changed")

@@ -23,6 +23,7 @@ var (
 	ErrPrecondition  = fault.New(fault.PreconditionFailed, "version_mismatch", "the resource has another version than If-Match names")
 	ErrInvalid       = fault.New(fault.Unprocessable, "invalid_resource", "the resource breaks a rule")
 	ErrInvalidID     = fault.New(fault.Invalid, "invalid_id", "the id is not a canonical UUID")
+	ErrInvalidBatch  = fault.New(fault.Unprocessable, "invalid_batch", "the list of ids breaks a rule")
 	ErrInvalidCursor = fault.New(fault.Invalid, "invalid_cursor", "the cursor was not made for this list")
 )
 
