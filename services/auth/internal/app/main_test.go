@@ -132,8 +132,8 @@ func start(t *testing.T, o devstack.Options) *service {
 	return s
 }
 
-// run starts an instance and does not wait.
-func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
+// run starts an instance, changed if need be, and does not wait.
+func run(t *testing.T, stack *devstack.Stack, set map[string]string, changes ...fx.Option) *service {
 	t.Helper()
 	cfg, err := env.Load[app.Config](lookup(set))
 	if err != nil {
@@ -142,7 +142,7 @@ func run(t *testing.T, stack *devstack.Stack, set map[string]string) *service {
 	s := &service{t: t, stack: stack, env: set}
 	var server *httpserver.Server
 	var ring *bearer.Keyring
-	program := fx.New(app.New(cfg, "test"), fx.NopLogger,
+	program := fx.New(app.New(cfg, "test"), fx.NopLogger, fx.Options(changes...),
 		fx.Decorate(func() *zap.Logger {
 			everything, lines := observer.New(zap.DebugLevel)
 			s.lines = lines
