@@ -54,6 +54,17 @@ func TestAUsersIdHasOneForm(t *testing.T) {
 		}
 	}
 	s.alive("after all of it", true, tokens...)
+	for path, body := range map[string]map[string]any{"": {"roles": []string{"a"}}, "/password": {"password": newPassword}} {
+		method := map[bool]string{true: http.MethodPatch, false: http.MethodPut}[path == ""]
+		if got := s.json(method, "/v1/users/"+strings.ToUpper(id)+path, admin, body); got.status != 200 {
+			t.Errorf("upper case: %d %s", got.status, got.body)
+		}
+	}
+	for _, what := range []string{"user.update", "user.password"} {
+		if items, _ := s.events(admin, "type", what, "subject", id); len(items) != 1 {
+			t.Errorf("%s is not told of this user: %v", what, items)
+		}
+	}
 }
 
 // As at a login: nobody guesses unseen with a session that was stolen.

@@ -145,6 +145,7 @@ func (d *Directory) ResetPassword(ctx context.Context, actor, id string, renewed
 	if err != nil {
 		return 0, err
 	}
+	e.Subject = user.ID // in its one form, by which the log is searched
 	hash, err := d.choose(ctx, renewed, user.Login)
 	if err != nil {
 		return 0, err
@@ -162,6 +163,7 @@ func (d *Directory) Update(ctx context.Context, actor, id string, c Change) (u U
 	if u, err = d.Find(ctx, id); err != nil {
 		return User{}, 0, err
 	}
+	e.Subject = u.ID
 	if (c.Disabled == nil || *c.Disabled == u.Disabled) && (c.Roles == nil || slices.Equal(*c.Roles, u.Roles)) {
 		ended, err = d.rest.FinishSubject(ctx, u.ID)
 		return u, ended, err
