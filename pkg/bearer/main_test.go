@@ -26,9 +26,13 @@ type world struct {
 	keeper *epoch.Keeper
 }
 
-func newWorld(t *testing.T) world {
+func newWorld(t *testing.T, more ...devstack.Options) world {
 	t.Helper()
-	stack := devstack.T(t, devstack.Options{Database: true, Redis: true, OwnRedis: true})
+	options := devstack.Options{Database: true, Redis: true, OwnRedis: true}
+	for _, o := range more {
+		options.OwnDatabase = options.OwnDatabase || o.OwnDatabase
+	}
+	stack := devstack.T(t, options)
 	url := env.Secret(stack.DatabaseURL)
 	if err := crdb.Migrate(t.Context(), url, zaptest.NewLogger(t), epoch.Migrations(), bearer.Migrations()); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,9 @@ import (
 const (
 	// replayPage bounds the memory and the pipeline of one step of a replay.
 	replayPage = 1000
+	// replayWithin bounds one step, so that a server which went silent is noticed.
+	// All of them together take as long as there are tombstones.
+	replayWithin = 10 * time.Second
 	// markFor is how long Redis says of a Clerk session that it must not be
 	// admitted: longer than a check of it can be under way that began before the
 	// tombstone could be seen.
@@ -24,19 +27,24 @@ const (
 // is safe because it only ever ends things. It may run again, and twice at once.
 func (t *Tombstones) Replay(ctx context.Context, e *epoch.Epoch) error {
 	var last Tombstone
-	for {
-		page, err := t.After(ctx, last, replayPage)
-		if err != nil {
+	for more := true; more; {
+		var err error
+		if last, more, err = t.replay(ctx, e, last); err != nil {
 			return fmt.Errorf("replay tombstones: %w", err)
 		}
-		if len(page) == 0 {
-			return nil
-		}
-		if err := enforce(ctx, e, page); err != nil {
-			return fmt.Errorf("replay tombstones: %w", err)
-		}
-		last = page[len(page)-1]
 	}
+	return nil
+}
+
+// replay is one step.
+func (t *Tombstones) replay(ctx context.Context, e *epoch.Epoch, last Tombstone) (_ Tombstone, more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, replayWithin)
+	defer cancel()
+	page, err := t.After(ctx, last, replayPage)
+	if err != nil || len(page) == 0 {
+		return last, false, err
+	}
+	return page[len(page)-1], true, enforce(ctx, e, page)
 }
 
 // Enforce does in Redis what the tombstones say: the second half of a

@@ -1,12 +1,14 @@
 package bearer_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/devstack"
 )
 
 func TestTombstones(t *testing.T) {
@@ -98,5 +100,25 @@ func TestReplayFailsWithoutRedis(t *testing.T) {
 	}
 	if err := w.graves.Replay(t.Context(), e); err == nil {
 		t.Fatal("a replay that could not write says it is done")
+	}
+}
+
+// A server that goes silent is noticed, however long a replay may take in all.
+func TestReplayDoesNotWaitForASilentServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, devstack.Options{OwnDatabase: true})
+	e := w.epoch(t, 1)
+	if err := w.stack.Pause(w.stack.Database()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := w.stack.Resume(w.stack.Database()); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := w.graves.Replay(ctx, e); err == nil || ctx.Err() != nil {
+		t.Errorf("it waited: %v", err)
 	}
 }

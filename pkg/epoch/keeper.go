@@ -19,8 +19,10 @@ const (
 	leaseFor    = 2 * time.Second        // how long one reading of the row is relied upon
 	renewEvery  = 500 * time.Millisecond // several tries fit into a lease
 	renewWithin = time.Second            // a renewal that takes longer is given up
-	// recoverWithin bounds one replay of tombstones; nothing is held meanwhile.
-	recoverWithin = time.Minute
+	// recoverWithin bounds one recovery, however much there is to do: one that was
+	// given up begins anew, and would never come to its end. Nothing is held
+	// meanwhile, and whoever recovers must not wait for ever for one step of it.
+	recoverWithin = time.Hour
 	// clockOffset is CockroachDB's default --max-offset: a read may be served as
 	// of a moment that much before it was sent.
 	clockOffset = 500 * time.Millisecond

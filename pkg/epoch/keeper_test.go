@@ -50,6 +50,22 @@ func TestNobodyServesBeforeTheReplay(t *testing.T) {
 	}
 }
 
+// There may be millions of tombstones. A recovery that is given up begins anew.
+func TestARecoveryMayTakeLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var left atomic.Int64
+	await(t, w.keeper(w.stack, func(ctx context.Context, _ *epoch.Epoch) error {
+		if deadline, ok := ctx.Deadline(); ok {
+			left.Store(int64(time.Until(deadline)))
+		}
+		return nil
+	}), 1)
+	if got := time.Duration(left.Load()); got < 30*time.Minute {
+		t.Errorf("it has %s", got)
+	}
+}
+
 // Two regions over one database would mark each other's cells in vain.
 func TestASecondRegionIsRefused(t *testing.T) {
 	t.Parallel()
