@@ -10,7 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 # Tests wait for servers more than they compute, so more of them run at once
 # than there are processors.
-TEST := go test -race -parallel 8
+TEST := go test -race -parallel 8 -timeout 30m
 each = for module in $(MODULES); do echo "== $$module"; (cd $$module && $(1)); done
 
 .PHONY: help
