@@ -107,6 +107,32 @@ func TestStreamRemovedUnderTheRelay(t *testing.T) {
 	}
 }
 
+// A stream that exists is the operator's: what they want to keep longer is kept.
+func TestAnOperatorsStreamIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, devstack.Options{})
+	js, err := jetstream.New(p.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := jetstream.StreamConfig{
+		Name: invalidation.Stream, Subjects: []string{invalidation.StreamPattern}, MaxAge: 365 * 24 * time.Hour, Description: "theirs",
+	}
+	if _, err := js.CreateStream(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	p.start(p.relay(nil))
+	p.mustWrite("d")
+	p.drained()
+	kept, err := js.Stream(t.Context(), invalidation.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg := kept.CachedInfo().Config; cfg.MaxAge != theirs.MaxAge || cfg.Description != "theirs" {
+		t.Errorf("changed: %+v", cfg)
+	}
+}
+
 func TestDatabaseKilledAndBack(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, devstack.Options{OwnDatabase: true})

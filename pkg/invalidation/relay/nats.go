@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
-	"go.uber.org/zap"
 
 	"tandem.example/pkg/invalidation"
 	"tandem.example/pkg/natsfx"
@@ -68,15 +67,30 @@ func (s *stream) connected() bool { return s.nc.IsConnected() }
 // round goes on with what there is.
 func (s *stream) forget() { s.sure = false }
 
-// ensure creates the stream, or brings it up to date. An operator who manages it
-// otherwise wins: a stream that exists is used as it is.
+// ensure creates the stream if it is missing. One that exists is used as it is: to
+// bring it up to date could shorten what an operator wants to keep.
 func (s *stream) ensure(ctx context.Context) error {
 	if s.sure {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishFor)
 	defer cancel()
-	ready, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	ready, err := s.js.Stream(ctx, invalidation.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		ready, err = s.create(ctx)
+	}
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was faster
+		ready, err = s.js.Stream(ctx, invalidation.Stream)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnreachable, err)
+	}
+	s.ready, s.sure = ready, true
+	return nil
+}
+
+func (s *stream) create(ctx context.Context) (jetstream.Stream, error) {
+	return s.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name:        invalidation.Stream,
 		Description: "Changes of resources, one message each",
 		Subjects:    []string{invalidation.StreamPattern},
@@ -89,16 +103,6 @@ func (s *stream) ensure(ctx context.Context) error {
 		MaxMsgSize:  maxMessage,
 		AllowDirect: true,
 	})
-	if err != nil {
-		found, missing := s.js.Stream(ctx, invalidation.Stream)
-		if missing != nil {
-			return fmt.Errorf("%w: %w", errUnreachable, err)
-		}
-		s.cfg.Log.Warn("the stream is not as it should be and stays so", zap.Error(err))
-		ready = found
-	}
-	s.ready, s.sure = ready, true
-	return nil
 }
 
 // last asks for the position of a subject.
