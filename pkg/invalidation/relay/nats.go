@@ -77,7 +77,7 @@ func (s *stream) ensure(ctx context.Context) error {
 	defer cancel()
 	ready, err := s.js.Stream(ctx, invalidation.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		ready, err = s.create(ctx)
+		ready, err = s.js.CreateStream(ctx, s.config())
 	}
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was faster
 		ready, err = s.js.Stream(ctx, invalidation.Stream)
@@ -89,8 +89,8 @@ func (s *stream) ensure(ctx context.Context) error {
 	return nil
 }
 
-func (s *stream) create(ctx context.Context) (jetstream.Stream, error) {
-	return s.js.CreateStream(ctx, jetstream.StreamConfig{
+func (s *stream) config() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
 		Name:        invalidation.Stream,
 		Description: "Changes of resources, one message each",
 		Subjects:    []string{invalidation.StreamPattern},
@@ -102,7 +102,7 @@ func (s *stream) create(ctx context.Context) (jetstream.Stream, error) {
 		Duplicates:  s.tuning.dedupe,
 		MaxMsgSize:  maxMessage,
 		AllowDirect: true,
-	})
+	}
 }
 
 // last asks for the position of a subject.
