@@ -22,11 +22,11 @@ func cockroachBin() (string, bool) {
 // startCockroach starts one secure node. Only its root user exists at first,
 // known by a client certificate; the owner is made through it.
 func (h *host) startCockroach(ctx context.Context, bin, name string, _ Options) (*database, error) {
-	sql, err := freePort(ctx)
+	sql, err := h.freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	console, err := freePort(ctx)
+	console, err := h.freePort(ctx)
 	if err != nil {
 		return nil, err
 	}

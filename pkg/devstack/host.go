@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"tandem.example/pkg/devstack/certs"
 	"tandem.example/pkg/devstack/internal/proc"
@@ -22,6 +23,9 @@ type host struct {
 	certFile, keyFile string
 	table             *proc.Table
 	hold              *os.File
+
+	mu   sync.Mutex // guards held
+	held []net.PacketConn
 }
 
 func newHost(ctx context.Context, runDir string) (_ *host, err error) {
@@ -64,33 +68,50 @@ func (h *host) close() error {
 	if h.hold != nil {
 		err = errors.Join(err, h.hold.Close())
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, port := range h.held {
+		err = errors.Join(err, port.Close())
+	}
 	return err
 }
 
-// freePort is a port that nothing listens on. It lies below the range that the
+// freePort is a port that nothing listens on, and that no other stack of this
+// machine chooses until this one is closed: to hold the UDP port of that number
+// keeps everybody away who looks there first. It lies below the range that the
 // system gives to outgoing connections (32768 on Linux): inside of it, a client
 // that keeps dialling a dead server ends up connected to itself, and the server
 // cannot come back on its port.
-func freePort(ctx context.Context) (int, error) {
+func (h *host) freePort(ctx context.Context) (int, error) {
 	const low, high, tries = 15000, 32000, 100
+	var config net.ListenConfig
 	for range tries {
 		n, err := rand.Int(rand.Reader, big.NewInt(high-low))
 		if err != nil {
 			return 0, err
 		}
 		port := low + int(n.Int64())
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address(port))
-		if err == nil {
-			return port, l.Close()
+		held, err := config.ListenPacket(ctx, "udp", address(port))
+		if err != nil {
+			continue
 		}
+		l, err := config.Listen(ctx, "tcp", address(port))
+		if err != nil {
+			_ = held.Close() // nothing was sent
+			continue
+		}
+		h.mu.Lock()
+		h.held = append(h.held, held)
+		h.mu.Unlock()
+		return port, l.Close()
 	}
 	return 0, fmt.Errorf("no free port between %d and %d", low, high)
 }
 
 // FreeAddress is a loopback address for a further server beside the stack's, to
 // come back to at every start.
-func FreeAddress(ctx context.Context) (string, error) {
-	port, err := freePort(ctx)
+func (s *Stack) FreeAddress(ctx context.Context) (string, error) {
+	port, err := s.host.freePort(ctx)
 	return address(port), err
 }
 

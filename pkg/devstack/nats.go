@@ -59,7 +59,7 @@ func (h *host) startNATS(ctx context.Context, name string, o Options) (*natsServ
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort(ctx)
+	port, err := h.freePort(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func (h *host) startPostgres(ctx context.Context, name string, o Options) (*data
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort(ctx)
+	port, err := h.freePort(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (h *host) startRedis(ctx context.Context, name string, o Options) (*redisSe
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort(ctx)
+	port, err := h.freePort(ctx)
 	if err != nil {
 		return nil, err
 	}

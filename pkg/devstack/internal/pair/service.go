@@ -45,10 +45,10 @@ func (r *run) plan(ctx context.Context) ([]service, error) {
 		if s.binary, err = filepath.Abs(s.binary); err != nil {
 			return nil, err
 		}
-		if s.public, err = devstack.FreeAddress(ctx); err != nil {
+		if s.public, err = r.stack.FreeAddress(ctx); err != nil {
 			return nil, err
 		}
-		if s.admin, err = devstack.FreeAddress(ctx); err != nil {
+		if s.admin, err = r.stack.FreeAddress(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -94,14 +93,7 @@ func TestNginxWithoutAuth(t *testing.T) {
 	s := start(t, devstack.Options{})
 	access, _ := s.login()
 	away := *s
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	away.url = "https://" + free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	away.url = "https://" + freeAddress(t, s.stack)
 	application := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("a request passed unasked")
 	}))
@@ -119,20 +111,13 @@ func gateway(t *testing.T, s *service, application string) func(header map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr, dir := free.Addr().String(), t.TempDir()
+	addr, dir := freeAddress(t, s.stack), t.TempDir()
 	words := []string{
 		"${DIR}", dir, "${LISTEN}", addr, "${AUTH_ADDR}", strings.TrimPrefix(s.url, "https://"), "${AUTH_NAME}", "localhost",
 		"${APPLICATION_ADDR}", application, "${CERT_FILE}", s.stack.CertFile, "${KEY_FILE}", s.stack.KeyFile, "${CA_FILE}", s.stack.CAFile,
 	}
 	config := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(config, []byte(strings.NewReplacer(words...).Replace(string(text))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
 	var said strings.Builder

@@ -3,11 +3,12 @@ package app_test
 import (
 	"context"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"testing"
+
+	"tandem.example/pkg/devstack"
 )
 
 // another is an instance in a process of its own, which a test may kill.
@@ -26,7 +27,7 @@ func (s *service) spawn() another {
 	}
 	beside := *s
 	beside.env = maps.Clone(s.env)
-	beside.env["HTTP_ADDR"], beside.env["ADMIN_ADDR"] = freeAddress(s.t), freeAddress(s.t)
+	beside.env["HTTP_ADDR"], beside.env["ADMIN_ADDR"] = freeAddress(s.t, s.stack), freeAddress(s.t, s.stack)
 	beside.url, beside.admin = "https://"+beside.env["HTTP_ADDR"], "https://"+beside.env["ADMIN_ADDR"]
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	cmd := exec.CommandContext(ctx, self, "run")
@@ -51,12 +52,11 @@ func (s *service) spawn() another {
 	return another{&beside, cmd.Process}
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t *testing.T, stack *devstack.Stack) string {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	address, err := stack.FreeAddress(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	return address
 }

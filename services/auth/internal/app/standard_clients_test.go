@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,17 +24,10 @@ func published(t *testing.T) *service {
 	stack := devstack.T(t, devstack.Options{Database: true, Redis: true, NATS: true})
 	migrate(t, stack)
 	set := environment(t, stack)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	set["HTTP_ADDR"] = free.Addr().String()
-	set["JWT_ISSUER"] = "https://" + free.Addr().String()
+	set["HTTP_ADDR"] = freeAddress(t, stack)
+	set["JWT_ISSUER"] = "https://" + set["HTTP_ADDR"]
 	set["JWT_KEYS_DIR"] = t.TempDir()
 	if _, err := bearer.GenerateKey(set["JWT_KEYS_DIR"], time.Now().Add(-time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s := run(t, stack, set)

@@ -56,7 +56,7 @@ type counted struct {
 // SIGKILL once it has written a while.
 func (w world) killWhileWriting(t *testing.T, by caller, docs []counted) {
 	t.Helper()
-	public, admin := freeAddress(t), freeAddress(t)
+	public, admin := w.freeAddress(t), w.freeAddress(t)
 	cmd, _ := program(t.Context(), t, with(w.env, "HTTP_ADDR", public, "ADMIN_ADDR", admin), "run")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

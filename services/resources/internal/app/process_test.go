@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"tandem.example/pkg/devstack"
 )
 
 // program runs the service's own program with exactly this environment.
@@ -42,7 +40,7 @@ func TestSIGTERMUnderLoadDropsNothing(t *testing.T) {
 	by := w.caller(t)
 	path, _ := other.create(t, by, `{"type":"counter","name":"n"}`)
 
-	public, admin := freeAddress(t), freeAddress(t)
+	public, admin := w.freeAddress(t), w.freeAddress(t)
 	w.env = with(w.env, "HTTP_ADDR", public, "ADMIN_ADDR", admin, "HTTP_DRAIN_DELAY", "300ms")
 	cmd, said := program(t.Context(), t, w.env, "run")
 	if err := cmd.Start(); err != nil {
@@ -139,9 +137,9 @@ func (w world) hold(t *testing.T, i *instance, by caller) (answers func() []repl
 	}
 }
 
-func freeAddress(t *testing.T) string {
+func (w world) freeAddress(t *testing.T) string {
 	t.Helper()
-	address, err := devstack.FreeAddress(t.Context())
+	address, err := w.stack.FreeAddress(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
