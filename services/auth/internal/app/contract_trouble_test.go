@@ -141,7 +141,7 @@ func TestALeaseThatEndsUnderwayDecidesNothing(t *testing.T) {
 	}
 	missing := guarded
 	for try := 0; len(missing) > 0; try++ {
-		if try == 8 {
+		if try == 40 { // on a machine that is busy many are too early or too late
 			t.Fatalf("not seen: %v", missing)
 		}
 		s.volley(k, slices.Repeat(guarded[:1], 8))() // opens connections

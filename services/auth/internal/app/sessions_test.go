@@ -34,7 +34,7 @@ func (s *service) sessions(token string) (items []map[string]any) {
 // machine is a token of the demo client for itself.
 func (s *service) machine() string {
 	s.t.Helper()
-	got := s.served(func() reply { return s.demo("/token", "grant_type", "client_credentials") })
+	got := s.demo("/token", "grant_type", "client_credentials")
 	if got.status != http.StatusOK {
 		s.t.Fatalf("%d %s", got.status, got.body)
 	}

@@ -23,6 +23,7 @@ type instance struct {
 	client     *http.Client
 	operator   *http.Client // not held to the document
 	stop       func(context.Context) error
+	calm       bool // nothing is taken away from it
 }
 
 // boot starts an instance without waiting until it is ready. Changes are
@@ -69,7 +70,8 @@ func (w world) boot(tb testing.TB, changes ...string) *instance {
 func (w world) start(tb testing.TB, changes ...string) *instance {
 	tb.Helper()
 	i := w.boot(tb, changes...)
-	i.await(tb, "", 20*time.Second)
+	i.await(tb, "", patience)
+	i.calm = w.calm
 	return i
 }
 

@@ -58,7 +58,7 @@ func TestALeaseThatEndsUnderwayDecidesNothing(t *testing.T) {
 	path, _ := i.create(t, by, `{"type":"invoice","name":"n"}`)
 	missing := operations(path)
 	for try := 0; len(missing) > 0; try++ {
-		if try == 8 {
+		if try == 40 { // on a machine that is busy many are too early or too late
 			t.Fatalf("not seen: %v", missing)
 		}
 		i.warm(t, by)

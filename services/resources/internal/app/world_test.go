@@ -37,12 +37,13 @@ type world struct {
 	keys  bearer.KeySet
 	redis *redis.Client // may do anything
 	trust *tls.Config
+	calm  bool // nothing is taken away from the services
 }
 
 func newWorld(tb testing.TB, options devstack.Options) world {
 	tb.Helper()
 	options.Database, options.Redis, options.NATS, options.Clerk = true, true, true, true
-	w := world{stack: devstack.T(tb, options)}
+	w := world{stack: devstack.T(tb, options), calm: !options.OwnDatabase && !options.OwnRedis}
 	secret := rand.Text() + rand.Text()
 	var err error
 	if w.keys, err = bearer.NewSecrets([]byte(secret), nil); err != nil {
