@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,9 +15,9 @@ import (
 // Process is one of the measured programs.
 type Process struct {
 	Addr string
-	Log  bytes.Buffer // what it wrote to its standard error
 
 	cmd *exec.Cmd
+	log *os.File // its standard error; a file, so that nobody has to read along
 }
 
 // Start runs a program with env and a free HTTP_ADDR for its whole environment,
@@ -31,11 +32,15 @@ func StartCommand(ctx context.Context, cmd *exec.Cmd, env ...string) (*Process, 
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{Addr: addr, cmd: cmd}
-	p.cmd.Env = append(env, "HTTP_ADDR="+addr)
-	p.cmd.Stderr = &p.Log
-	if err := p.cmd.Start(); err != nil {
+	log, err := os.CreateTemp("", "bench-*.log")
+	if err != nil {
 		return nil, err
+	}
+	p := &Process{Addr: addr, cmd: cmd, log: log}
+	p.cmd.Env = append(env, "HTTP_ADDR="+addr)
+	p.cmd.Stderr = log
+	if err := p.cmd.Start(); err != nil {
+		return nil, errors.Join(err, log.Close(), os.Remove(log.Name()))
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -46,11 +51,19 @@ func StartCommand(ctx context.Context, cmd *exec.Cmd, env ...string) (*Process, 
 		}
 		select {
 		case <-ctx.Done():
+			said := p.Said()
 			p.Stop()
-			return nil, fmt.Errorf("%s does not listen: %s", cmd.Path, &p.Log)
+			return nil, fmt.Errorf("%s does not listen: %s", cmd.Path, said)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// Said is the beginning of what the program wrote to its standard error.
+func (p *Process) Said() string {
+	text := make([]byte, 4<<10)
+	n, _ := p.log.ReadAt(text, 0) // it may be shorter
+	return string(text[:n])
 }
 
 // Stop kills the program, if it was started.
@@ -58,6 +71,8 @@ func (p *Process) Stop() {
 	if p != nil {
 		_ = p.cmd.Process.Kill() // it may have ended
 		_ = p.cmd.Wait()
+		_ = p.log.Close()
+		_ = os.Remove(p.log.Name())
 	}
 }
 

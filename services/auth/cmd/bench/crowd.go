@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,9 +65,8 @@ func (c *crowd) close(ctx context.Context) (err error) {
 	return err
 }
 
-// add begins so many sessions and gives what their access tokens say. Without
-// tokens they are as they will be when those have expired.
-func (c *crowd) add(ctx context.Context, n int, tokens bool) (all []bearer.Claims, err error) {
+// add begins so many sessions and gives what their access tokens say.
+func (c *crowd) add(ctx context.Context, n int) (all []bearer.Claims, err error) {
 	const (
 		atOnce = 5000
 		insert = `INSERT INTO sessions (id, subject, client_id, tenant, subject_generation, client_generation, all_generation, expires_at)
@@ -84,9 +81,7 @@ func (c *crowd) add(ctx context.Context, n int, tokens bool) (all []bearer.Claim
 			own.Subject, own.Tenant, own.SessionID, own.ID = id.String(), id.String(), id.String(), uuid.Must(uuid.NewV7()).String()
 			ids, all = append(ids, id), append(all, own)
 			pipe.Restore(ctx, bearer.SessionKey(own.Subject, own.SessionID), 24*time.Hour, c.dump)
-			if tokens {
-				pipe.Set(ctx, bearer.TokenKey(own.Subject, own.ID), "1", 10*time.Minute)
-			}
+			pipe.Set(ctx, bearer.TokenKey(own.Subject, own.ID), "1", 10*time.Minute)
 		}
 		if _, err := c.db.Exec(ctx, insert, ids, client); err != nil {
 			return nil, fmt.Errorf("insert sessions: %w", err)
@@ -97,18 +92,4 @@ func (c *crowd) add(ctx context.Context, n int, tokens bool) (all []bearer.Claim
 	}
 	_, err = c.db.Exec(ctx, `ANALYZE sessions`)
 	return all, err
-}
-
-// memory is what Redis takes up now, in bytes.
-func (c *crowd) memory(ctx context.Context) (int64, error) {
-	info, err := c.redis.Info(ctx, "memory").Result()
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(line, "used_memory:"); ok {
-			return strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-		}
-	}
-	return 0, errors.New("redis does not tell what it uses")
 }

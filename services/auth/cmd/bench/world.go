@@ -122,7 +122,7 @@ func (w *world) signIn(ctx context.Context) (tokens, error) {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
-			return tokens{}, fmt.Errorf("sign in: %w: %s", err, &w.service.Log)
+			return tokens{}, fmt.Errorf("sign in: %w: %s", err, w.service.Said())
 		}
 		var got tokens
 		err = errors.Join(json.NewDecoder(response.Body).Decode(&got), response.Body.Close())

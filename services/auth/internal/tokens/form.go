@@ -17,8 +17,7 @@ const (
 )
 
 // parseForm refuses what RFC 6749 §3.2 forbids, a repeated parameter above all:
-// two readers of one request could take different values of it. The result
-// shares no memory with body.
+// two readers of one request could take different values of it.
 func parseForm(contentType, body string) (Form, error) {
 	if !isForm(contentType) {
 		return nil, ErrRequest.Detailf("the body must be of type %s", mediaForm)
@@ -40,7 +39,7 @@ func parseForm(contentType, body string) (Form, error) {
 		if len(f) == maxFields {
 			return nil, ErrRequest.Detailf("the form has too many parameters")
 		}
-		f[strings.Clone(name)] = strings.Clone(text)
+		f[name] = text
 	}
 	return f, nil
 }

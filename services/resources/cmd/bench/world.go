@@ -59,7 +59,7 @@ func newWorld(ctx context.Context, binary string) (_ *world, err error) {
 	}
 	cell, err := w.seed(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("seed: %w: %s", err, &w.service.Log)
+		return nil, fmt.Errorf("seed: %w: %s", err, w.service.Said())
 	}
 	self, err := os.Executable()
 	if err != nil {
