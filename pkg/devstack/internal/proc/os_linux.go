@@ -10,10 +10,12 @@ import (
 )
 
 // startTime is when the process began, in ticks since boot (proc(5), stat
-// field 22); false if there is none, or only its exit status is left.
+// field 22); false if there is none, or only its exit status is left. A zombie
+// with other threads (field 20) is not that: one of them is executing a program
+// and about to take the first one's place, or they are about to end.
 func startTime(pid int) (string, bool) {
 	fields := stat(pid)
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+	if len(fields) < 20 || fields[0] == "X" || fields[0] == "Z" && fields[17] == "1" {
 		return "", false
 	}
 	return fields[19], true

@@ -104,6 +104,37 @@ func TestTheListIsTrue(t *testing.T) {
 	}
 }
 
+// A process runs from when it has taken its place, also while it becomes the
+// program.
+func TestWhatBecomesAProgramRuns(t *testing.T) {
+	t.Parallel()
+	l := layout(t)
+	table := open1(t, l)
+	for i := range 30 {
+		name := fmt.Sprint("p", i)
+		if err := table.Add(sleeper(l, name)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), table.Script(name))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := table.reg.find(name)
+		for err != nil {
+			r, err = table.reg.find(name)
+		}
+		for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; {
+			if !r.alive() {
+				t.Fatalf("%s is taken for dead", name)
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait() // killed
+	}
+}
+
 func TestNothingStartsAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	l := layout(t)
