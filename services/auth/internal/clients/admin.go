@@ -121,7 +121,7 @@ func (a *Admin) Rotate(ctx context.Context, actor, id string, overlap time.Durat
 
 // Find returns [ErrUnknown] when there is no such client.
 func (a *Admin) Find(ctx context.Context, id string) (Record, error) {
-	if !validID(id) {
+	if !ValidID(id) {
 		return Record{}, ErrUnknown
 	}
 	r, err := a.book.Find(ctx, id)
@@ -138,7 +138,7 @@ func (a *Admin) change(
 	ctx context.Context, write func(context.Context, string, audit.Event, Edit) (Record, error),
 	what audit.Type, actor, id string, edit Edit,
 ) (Record, error) {
-	if !validID(id) {
+	if !ValidID(id) {
 		return Record{}, ErrUnknown
 	}
 	r, err := write(ctx, id, event(ctx, what, actor, id), edit)

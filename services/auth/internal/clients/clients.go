@@ -95,7 +95,7 @@ type Registry struct {
 // NewRegistry makes a registry.
 func NewRegistry(store Store) *Registry {
 	find := func(ctx context.Context, id string) (Record, error) {
-		if !validID(id) {
+		if !ValidID(id) {
 			return Record{}, ErrClient
 		}
 		return store.Find(ctx, id)
@@ -124,7 +124,7 @@ func (r *Registry) Authenticate(ctx context.Context, id, secret string) (Client,
 // Put creates or replaces a client, for those who set up an installation: other
 // instances hear of it only when their leases run out.
 func (r *Registry) Put(ctx context.Context, record Record) error {
-	if !validID(record.ID) {
+	if !ValidID(record.ID) {
 		return fmt.Errorf("client id %q: must be 1 to 64 letters, digits or hyphens and no UUID", record.ID)
 	}
 	if record.Public != (len(record.Digest) == 0) {
@@ -135,6 +135,6 @@ func (r *Registry) Put(ctx context.Context, record Record) error {
 
 var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
 
-// validID keeps client ids apart from the other subjects of tokens: users' ids
+// ValidID keeps client ids apart from the other subjects of tokens: users' ids
 // are UUIDs, Clerk's have an underscore.
-func validID(id string) bool { return idForm.MatchString(id) && uuid.Validate(id) != nil }
+func ValidID(id string) bool { return idForm.MatchString(id) && uuid.Validate(id) != nil }

@@ -154,7 +154,7 @@ func (h handlers) list(c *fiber.Ctx) error {
 		return err
 	}
 	after, given := query["cursor"]
-	if given && !validID(after) {
+	if given && !ValidID(after) {
 		return errCursor
 	}
 	found, err := h.admin.List(c.UserContext(), after, limit+1)

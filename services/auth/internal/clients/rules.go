@@ -29,7 +29,7 @@ type Rules struct{ Scopes bearer.Scopes }
 func (all Rules) check(c *Record) error {
 	found := ErrSettings
 	report := func(pointer, detail string) { found = found.At(pointer, detail) }
-	if !validID(c.ID) {
+	if !ValidID(c.ID) {
 		report("/client_id", "must be 1 to 64 letters, digits or hyphens, and no UUID")
 	}
 	c.Name = strings.TrimSpace(norm.NFC.String(c.Name))

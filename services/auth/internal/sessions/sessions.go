@@ -97,5 +97,6 @@ type Lives struct {
 // successor again: a lost answer, or two tabs, log nobody out.
 const grace = 10 * time.Second
 
-// newID makes ids that sort by time, for lists, and cannot be guessed.
+// newID makes ids that sort by time, for lists. They are names: what opens
+// anything is signed, or has a secret of its own.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

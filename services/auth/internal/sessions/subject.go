@@ -3,18 +3,21 @@ package sessions
 import (
 	"regexp"
 	"strings"
+
+	"github.com/google/uuid"
+
+	"tandem.example/services/auth/internal/clients"
 )
 
-var (
-	userForm   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-	clerkForm  = regexp.MustCompile(`^user_[A-Za-z0-9_]{1,120}$`)
-	clientForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
-)
+// canonical is the length of the one form that ids of users have in text.
+const canonical = 36
+
+var clerkForm = regexp.MustCompile(`^user_[A-Za-z0-9_]{1,120}$`)
 
 // parseSubject takes the id of a user of ours or of Clerk's, whether there is one
 // or not: sessions may outlive whom they belong to. It returns ErrUser.
 func parseSubject(s string) (string, error) {
-	if userForm.MatchString(s) {
+	if len(s) == canonical && uuid.Validate(s) == nil {
 		return strings.ToLower(strings.Clone(s)), nil
 	}
 	if clerkForm.MatchString(s) {
@@ -23,9 +26,10 @@ func parseSubject(s string) (string, error) {
 	return "", ErrUser
 }
 
-// parseClient takes the id of a client, which is no UUID. It returns ErrNoClient.
+// parseClient takes the id of a client, whether there is one or not. It returns
+// ErrNoClient.
 func parseClient(s string) (string, error) {
-	if !clientForm.MatchString(s) || userForm.MatchString(s) {
+	if !clients.ValidID(s) {
 		return "", ErrNoClient
 	}
 	return strings.Clone(s), nil

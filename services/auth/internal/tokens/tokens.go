@@ -113,15 +113,12 @@ func (i *Issuer) Begin(ctx context.Context, clientID, grant string) (*sessions.L
 // Grant answers one request of an authenticated client, whose login was begun
 // before it was authenticated.
 func (i *Issuer) Grant(ctx context.Context, begun *sessions.Login, client clients.Client, f Form) (Response, error) {
-	grants := map[string]func(context.Context, *sessions.Login, clients.Client, Form) (sessions.Issued, error){
-		GrantPassword: i.password, GrantRefresh: i.refresh, GrantClient: i.clientCredentials, GrantExchange: i.exchange,
-	}
 	name := f["grant_type"]
-	grant := grants[name]
+	grant := i.by(name)
 	switch {
 	case name == "":
 		return Response{}, ErrRequest.Detailf("grant_type is missing")
-	case grant == nil, name == GrantExchange && i.visitors == nil:
+	case grant == nil:
 		return Response{}, ErrUnsupported
 	case !client.May(name):
 		return Response{}, ErrUnauthorized
@@ -138,6 +135,22 @@ func (i *Issuer) Grant(ctx context.Context, begun *sessions.Login, client client
 		a.IssuedType = typeAccess
 	}
 	return a, err
+}
+
+// by is what performs a grant, nil for one that is not served.
+func (i *Issuer) by(grant string) func(context.Context, *sessions.Login, clients.Client, Form) (sessions.Issued, error) {
+	switch {
+	case grant == GrantPassword:
+		return i.password
+	case grant == GrantRefresh:
+		return i.refresh
+	case grant == GrantClient:
+		return i.clientCredentials
+	case grant == GrantExchange && i.visitors != nil:
+		return i.exchange
+	default:
+		return nil
+	}
 }
 
 // refusal gives the sessions' reasons the one name that clients know; the reason
