@@ -3,6 +3,7 @@ module tandem.example/pkg
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/clerk/clerk-sdk-go/v2 v2.4.2
 	github.com/exaring/otelpgx v0.13.0

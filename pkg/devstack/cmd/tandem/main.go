@@ -25,6 +25,8 @@ const usage = `usage: tandem run [flags]
            adds what the tests need and this machine lacks
        tandem model [flags]
            runs the models of the cache through Spin
+       tandem chaos [flags]
+           does harm to a pair of its own, and judges what its clients saw
 `
 
 var errUsage = errors.New("wrong usage")
@@ -57,6 +59,9 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	c := pair.Config{Environ: os.Environ(), Out: out}
 	if args[0] == "model" {
 		return checkModels(ctx, c, args[1:])
+	}
+	if args[0] == "chaos" {
+		return harm(ctx, c, beside, args[1:])
 	}
 	flags := flag.NewFlagSet("tandem "+args[0], flag.ContinueOnError)
 	flags.SetOutput(out)

@@ -32,21 +32,19 @@ const (
 // Config is what a run is made of.
 type Config struct {
 	Authd, Resourcesd string    // the services' binaries
+	Resources         int       // how many instances of resources; two if it is zero
 	RunDir            string    // usually .run
 	EdDSA             bool      // sign with a key, and let resources hold no secret
 	Environ           []string  // the caller's environment
 	Out               io.Writer // the console
+	// Rewire, if set, changes what an instance sees before it first starts.
+	Rewire func(instance string, stack *devstack.Stack, environment []string) ([]string, error)
 }
 
 // Run starts everything, serves until ctx ends, and leaves nothing behind.
 func Run(ctx context.Context, c Config) (err error) {
-	if c.RunDir, err = filepath.Abs(c.RunDir); err != nil {
+	if err := c.complete(); err != nil {
 		return err
-	}
-	for _, binary := range []string{c.Authd, c.Resourcesd} {
-		if _, err := exec.LookPath(binary); err != nil {
-			return fmt.Errorf("%w: build the services first", err)
-		}
 	}
 	began := time.Now()
 	c.say("starting the database, Redis, NATS and the Clerk stand-in")
@@ -78,6 +76,21 @@ func Run(ctx context.Context, c Config) (err error) {
 	r.table.Watch(ctx, r.report)
 	c.say("stopping")
 	return r.stop(ctx)
+}
+
+func (c *Config) complete() (err error) {
+	if c.RunDir, err = filepath.Abs(c.RunDir); err != nil {
+		return err
+	}
+	for _, binary := range []string{c.Authd, c.Resourcesd} {
+		if _, err := exec.LookPath(binary); err != nil {
+			return fmt.Errorf("%w: build the services first", err)
+		}
+	}
+	if c.Resources == 0 {
+		c.Resources = 2
+	}
+	return nil
 }
 
 // options takes a server that the caller already has.
@@ -129,7 +142,7 @@ func (r *run) start(ctx context.Context) error {
 	if err := errors.Join(r.migrate(ctx, r.services[0]), r.migrate(ctx, r.services[1])); err != nil {
 		return err
 	}
-	r.say("starting auth and two resources")
+	r.say("starting auth and %d resources", r.Resources)
 	for _, s := range r.services {
 		if err := r.launch(ctx, s); err != nil {
 			return err

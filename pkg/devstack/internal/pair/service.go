@@ -36,8 +36,15 @@ func (s service) adminURL() string { return "https://" + s.admin }
 func (r *run) plan(ctx context.Context) ([]service, error) {
 	services := []service{
 		{name: "auth", role: devstack.Auth, binary: r.Authd, urlVariable: "AUTH_URL", adminVariable: "AUTH_ADMIN_URL"},
-		{name: "resources-1", role: devstack.Resources, binary: r.Resourcesd, urlVariable: "RESOURCES_URL", adminVariable: "RESOURCES_ADMIN_URL"},
-		{name: "resources-2", role: devstack.Resources, binary: r.Resourcesd, urlVariable: "RESOURCES_2_URL", adminVariable: "RESOURCES_2_ADMIN_URL"},
+	}
+	for n := 1; n <= r.Resources; n++ {
+		s := service{name: fmt.Sprintf("resources-%d", n), role: devstack.Resources, binary: r.Resourcesd}
+		prefix := "RESOURCES_"
+		if n > 1 {
+			prefix = fmt.Sprintf("RESOURCES_%d_", n)
+		}
+		s.urlVariable, s.adminVariable = prefix+"URL", prefix+"ADMIN_URL"
+		services = append(services, s)
 	}
 	for i := range services {
 		s := &services[i]
@@ -53,7 +60,14 @@ func (r *run) plan(ctx context.Context) ([]service, error) {
 		}
 	}
 	for i := range services {
-		services[i].environment = r.environment(services[i], services[0].url())
+		env := r.environment(services[i], services[0].url())
+		if r.Rewire != nil {
+			var err error
+			if env, err = r.Rewire(services[i].name, r.stack, env); err != nil {
+				return nil, err
+			}
+		}
+		services[i].environment = env
 	}
 	return services, nil
 }

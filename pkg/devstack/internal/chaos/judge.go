@@ -1,0 +1,109 @@
+package chaos
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+const judgeFor = 30 * time.Second // for one key; none takes a tenth of it
+
+// Findings are what the campaign holds against the pair.
+type Findings struct {
+	Items, Lists []string // keys whose history no sequential world could have
+	Undecided    []string // keys that took too long to judge
+	Tokens       []string // revoked tokens that were let in
+	Missing      int      // committed changes that the subscriber did not hear of
+	Disordered   int      // events after a later one of the same resource
+	Unpublished  int
+}
+
+// Violations is how many there are. What could not be judged counts, too.
+func (f Findings) Violations() int {
+	return len(f.Items) + len(f.Lists) + len(f.Undecided) + len(f.Tokens) + f.Missing + f.Disordered + f.Unpublished
+}
+
+// court judges histories, and writes those that break the law to a directory.
+type court struct{ dir string }
+
+func (c court) items(l *log[itemOp], t truth) (bad, undecided []string) {
+	model := itemModel()
+	for _, id := range sortedKeys(l.keys) {
+		history := settle(l.keys[id], t.committed[itemType+"."+id])
+		ops := make([]porcupine.Operation, len(history))
+		for i, op := range history {
+			ops[i] = op.operation()
+		}
+		lines := func() (text []string) {
+			for _, op := range history {
+				text = append(text, line(op.span, op.client, op.String()))
+			}
+			return text
+		}
+		c.judge("item", id, model, ops, lines, &bad, &undecided)
+	}
+	return bad, undecided
+}
+
+func (c court) lists(l *log[memberOp], t truth) (bad, undecided []string) {
+	model := memberModel()
+	for _, kind := range sortedKeys(l.keys) {
+		history := settleMembers(l.keys[kind], t.live)
+		slices.SortFunc(history, func(a, b memberOp) int { return cmp.Compare(a.begin, b.begin) })
+		ops := make([]porcupine.Operation, len(history))
+		for i, op := range history {
+			ops[i] = op.operation()
+		}
+		lines := func() (text []string) {
+			for _, op := range history {
+				text = append(text, line(op.span, op.client, op.String()))
+			}
+			return text
+		}
+		c.judge("list", kind, model, ops, lines, &bad, &undecided)
+	}
+	return bad, undecided
+}
+
+func (c court) judge(what, key string, model porcupine.Model, ops []porcupine.Operation, lines func() []string, bad, undecided *[]string) {
+	verdict := porcupine.CheckOperationsTimeout(model, ops, judgeFor)
+	name := what + " " + key
+	switch verdict {
+	case porcupine.Ok:
+		return
+	case porcupine.Unknown:
+		*undecided = append(*undecided, name)
+	default:
+		*bad = append(*bad, name)
+	}
+	if c.dir == "" {
+		return
+	}
+	file := filepath.Join(c.dir, strings.ReplaceAll(name, " ", "-"))
+	_ = os.WriteFile(file+".txt", []byte(strings.Join(lines(), "\n")+"\n"), 0o600) // the finding stands without it
+	_, info := porcupine.CheckOperationsVerbose(model, ops, judgeFor)
+	_ = porcupine.VisualizePath(model, info, file+".html") // likewise
+}
+
+func line(s span, client int, text string) string {
+	end := "?"
+	if s.end != never {
+		end = time.Duration(s.end).Round(time.Microsecond).String()
+	}
+	return fmt.Sprintf("%s … %s  client %d  %s", time.Duration(s.begin).Round(time.Microsecond), end, client, text)
+}
+
+func sortedKeys[T any](m map[string]T) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

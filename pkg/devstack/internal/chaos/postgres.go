@@ -1,0 +1,57 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// truth is what the database holds when all is over.
+type truth struct {
+	committed   map[string]map[int64]bool // subject → versions
+	live        map[string]bool           // names of the resources that there are
+	unpublished int
+	aborted     int
+}
+
+func readTruth(ctx context.Context, url string) (t truth, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	t.committed, t.live = map[string]map[int64]bool{}, map[string]bool{}
+	rows, err := conn.Query(ctx, "SELECT state, subject, COALESCE(version, 0), published FROM operations")
+	if err != nil {
+		return t, err
+	}
+	var state, subject, name string
+	var version int64
+	var published bool
+	_, err = pgx.ForEachRow(rows, []any{&state, &subject, &version, &published}, func() error {
+		if state == "aborted" {
+			t.aborted++
+			return nil
+		}
+		if !published {
+			t.unpublished++
+		}
+		if t.committed[subject] == nil {
+			t.committed[subject] = map[int64]bool{}
+		}
+		t.committed[subject][version] = true
+		return nil
+	})
+	if err != nil {
+		return t, err
+	}
+	if rows, err = conn.Query(ctx, "SELECT name FROM resources"); err != nil {
+		return t, err
+	}
+	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
+		t.live[name] = true
+		return nil
+	})
+	return t, err
+}

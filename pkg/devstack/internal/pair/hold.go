@@ -1,0 +1,98 @@
+package pair
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"tandem.example/pkg/devstack"
+	"tandem.example/pkg/devstack/internal/proc"
+)
+
+// Held is a pair in the hands of a program that does harm to it.
+type Held struct{ r *run }
+
+// Hold starts a pair and returns once everything is ready. Close ends it.
+func Hold(ctx context.Context, c Config) (_ *Held, err error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	stack, err := devstack.Start(ctx, c.options())
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRun(ctx, c, stack)
+	if err == nil {
+		err = r.start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, stack.Close())
+	}
+	return &Held{r}, nil
+}
+
+// Close ends everything and leaves nothing behind.
+func (h *Held) Close(ctx context.Context) error {
+	return errors.Join(h.r.stop(ctx), h.r.stack.Close())
+}
+
+// Stack is the servers.
+func (h *Held) Stack() *devstack.Stack { return h.r.stack }
+
+// Variable is one of those in stack.env.
+func (h *Held) Variable(name string) string {
+	for _, v := range h.r.published() {
+		if v.name == name {
+			return v.value
+		}
+	}
+	return ""
+}
+
+// Instance is one process of a service.
+type Instance struct{ Name, URL, AdminURL string }
+
+// Instances are auth and then those of resources.
+func (h *Held) Instances() []Instance {
+	var all []Instance
+	for _, s := range h.r.services {
+		all = append(all, Instance{s.name, s.url(), s.adminURL()})
+	}
+	return all
+}
+
+// Kill ends an instance without a chance to clean up.
+func (h *Held) Kill(ctx context.Context, name string) error {
+	return h.r.table.End(ctx, name, syscall.SIGKILL, stopGrace)
+}
+
+// Signal is for SIGSTOP and SIGCONT.
+func (h *Held) Signal(name string, s syscall.Signal) error { return h.r.table.Signal(name, s) }
+
+// Start starts an instance again. With further variables it sees those as well,
+// this once. It does not wait until the instance is ready.
+func (h *Held) Start(ctx context.Context, name string, further ...string) error {
+	for _, s := range h.r.services {
+		if s.name != name {
+			continue
+		}
+		err := h.r.table.Add(proc.Spec{
+			Name: name, Path: s.binary, Args: []string{"run"}, Env: append(s.environment[:len(s.environment):len(s.environment)], further...), Dir: h.r.stack.Dir(),
+		})
+		if err != nil {
+			return err
+		}
+		return h.r.table.Start(ctx, name)
+	}
+	return errors.New("no such instance: " + name)
+}
+
+// AwaitReady waits until every instance is ready.
+func (h *Held) AwaitReady(ctx context.Context) error {
+	for _, s := range h.r.services {
+		if err := h.r.awaitReady(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
