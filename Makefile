@@ -67,6 +67,20 @@ model: tandem ## run the models of the cache through Spin: at most 300 s, 4 GB
 model-full: tandem ## the same with larger bounds: at most 1 h, 12 GB
 	@$(BIN)/tandem model -large -limit 1h -memory 12288 -jobs 1
 
+# How long, by which seed (0: another each time), and words in the faults' names.
+CHAOS_SECONDS ?= 60
+CHAOS_SEED ?= 0
+CHAOS_FAULTS ?=
+.PHONY: chaos
+chaos: tandem chaos-build ## do harm to a pair for a while, and judge what its clients saw
+	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -faults '$(CHAOS_FAULTS)'
+
+# The services with the points at which the campaign takes hold of them.
+.PHONY: chaos-build
+chaos-build:
+	@cd services/auth && $(BUILD) -tags chaos -o $(BIN)/authd-chaos ./cmd/authd
+	@cd services/resources && $(BUILD) -tags chaos -o $(BIN)/resourcesd-chaos ./cmd/resourcesd
+
 .PHONY: lint
 lint: $(LINT) ## check style, formatting and modules
 	@$(call each,$(LINT) run ./... && $(LINT) fmt --diff ./... && GOWORK=off go mod tidy -diff)

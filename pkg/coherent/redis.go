@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"tandem.example/pkg/epoch"
+	"tandem.example/pkg/internal/sabotage"
 )
 
 //go:embed mark.lua
@@ -39,12 +40,20 @@ func keys(e *epoch.Epoch, cell Cell) []string {
 // mark returns nil once the marker is acknowledged on every cell, in an epoch
 // that is held.
 func mark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string) error {
+	if sabotage.Without("marker") {
+		return e.Held()
+	}
 	calls := []call{registration(e, cells, token)}
 	for _, cell := range cells {
 		calls = append(calls, call{markScript, keys(e, cell), []any{token, softFor.Milliseconds()}})
 	}
 	if err := each(ctx, e, calls); err != nil {
 		return epoch.Unavailable(err)
+	}
+	if sabotage.Without("deadline") { // then markers end by themselves
+		for _, cell := range cells {
+			e.Redis().PExpire(ctx, cell.key(e.Number(), "m"), softFor)
+		}
 	}
 	return e.Held()
 }
@@ -110,6 +119,10 @@ func (k codec) granted(reply, token string) grant {
 // fill stores an entry under a lease and tells whether it still was ours.
 func (k codec) fill(ctx context.Context, e *epoch.Epoch, cell Cell, token string, entry Entry) (bool, error) {
 	at := keys(e, cell)
+	if sabotage.Without("lease") {
+		err := e.Redis().Set(ctx, at[0], k.encode(entry), valueLife).Err()
+		return err == nil, err
+	}
 	n, err := fillScript.Run(ctx, e.Redis(), append(at, at[0]), token, k.encode(entry), lifetime(entry.Life)).Int()
 	return n == 1, err
 }

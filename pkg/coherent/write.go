@@ -12,6 +12,7 @@ import (
 	"tandem.example/pkg/crdb"
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/fault"
+	"tandem.example/pkg/internal/sabotage"
 )
 
 // ErrAgain is what a [Change]'s Run returns when its statement did nothing since
@@ -95,7 +96,9 @@ func (c *Cache) attempt(ctx context.Context, change Change) (Entry, error) {
 		c.unmarkBehind(ctx, e, change, op, Entry{}) // it may have arrived all the same
 		return Entry{}, err
 	}
+	sabotage.At("marked")
 	entry, err := change.Run(ctx, op) // model: core.pml and epoch.pml, STATEMENT
+	sabotage.At("written")
 	switch {
 	case err == nil:
 	case crdb.IsUnique(err):
@@ -154,6 +157,7 @@ func (c *Cache) unmarkBehind(ctx context.Context, e *epoch.Epoch, change Change,
 		entry.Body = nil
 	}
 	work := func(ctx context.Context) {
+		sabotage.At("unmarking")
 		if err := c.codec.unmark(ctx, e, change.Cells(), op.ID.String(), change.Item, entry); err != nil {
 			c.cfg.Log.Warn("marker left behind", zap.Stringer("operation", op.ID), zap.Error(err))
 		}

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"tandem.example/pkg/internal/sabotage"
 	"tandem.example/pkg/invalidation"
 	"tandem.example/pkg/natsfx"
 )
@@ -136,6 +137,7 @@ func (s *stream) publish(ctx context.Context, subject string, r row, last positi
 		defer span.End()
 		natsfx.Inject(ctx, msg)
 	}
+	sabotage.At("publishing")
 	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithMsgID(r.id.String()), jetstream.WithExpectStream(invalidation.Stream),
 		jetstream.WithExpectLastSequencePerSubject(last.seq), jetstream.WithRetryAttempts(0))
 	if err != nil {

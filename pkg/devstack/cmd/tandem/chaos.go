@@ -19,7 +19,7 @@ func harm(ctx context.Context, c pair.Config, beside func(string) string, args [
 	flags := flag.NewFlagSet("tandem chaos", flag.ContinueOnError)
 	flags.SetOutput(c.Out)
 	o := chaos.Config{Pair: c}
-	flags.StringVar(&o.Pair.Authd, "authd", beside("authd"), "the auth service's `binary`")
+	flags.StringVar(&o.Pair.Authd, "authd", beside("authd-chaos"), "the auth service's `binary`, built with -tags chaos")
 	flags.StringVar(&o.Pair.Resourcesd, "resourcesd", beside("resourcesd-chaos"), "the resources service's `binary`, built with -tags chaos")
 	flags.StringVar(&o.Pair.RunDir, "dir", ".run/chaos", "the `directory` that says what runs")
 	flags.StringVar(&o.Stories, "stories", ".bin/chaos", "the `directory` to write histories to that break the law")

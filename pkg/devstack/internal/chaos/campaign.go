@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"tandem.example/pkg/devstack"
 	"tandem.example/pkg/devstack/internal/pair"
 )
 
@@ -66,6 +67,7 @@ type Result struct {
 func Run(ctx context.Context, c Config) (_ *Result, err error) {
 	s := &scene{Config: c, clock: clock{time.Now()}, tally: newTally(), instances: 3}
 	c.Pair.Resources = s.instances
+	c.Pair.Rewire = s.rewire
 	s.say("seed %d", c.Seed)
 	if s.Stories != "" {
 		if err := os.MkdirAll(s.Stories, 0o750); err != nil {
@@ -77,6 +79,14 @@ func Run(ctx context.Context, c Config) (_ *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, s.pair.Close(ctx)) }()
 	return s.play(ctx)
+}
+
+// rewire gives every instance what it is to know of the campaign.
+func (s *scene) rewire(_ string, _ *devstack.Stack, env []string) ([]string, error) {
+	if s.Crippled != "" {
+		env = append(env, "CHAOS_WITHOUT="+s.Crippled)
+	}
+	return env, nil
 }
 
 func (s *scene) start(ctx context.Context, name string) error {

@@ -11,11 +11,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
 
-const askFor = 6 * time.Second // how long a client waits before it counts an outcome as unknown
+// How long a client waits before it counts an outcome as unknown.
+const (
+	readFor  = 800 * time.Millisecond
+	writeFor = 2 * time.Second
+)
 
 // answer is what an instance said. Status is zero if it said nothing.
 type answer struct {
@@ -45,11 +50,11 @@ func newAsker(caFile string, c clock, t *tally) (*asker, error) {
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 64,
 	}
-	return &asker{&http.Client{Transport: transport, Timeout: askFor}, c, t}, nil
+	return &asker{&http.Client{Transport: transport}, c, t}, nil
 }
 
 // send never fails: an answer that did not come is one without a status.
-func (a *asker) send(ctx context.Context, method, target, token, body string) answer {
+func (a *asker) send(ctx context.Context, method, target, token, body string, header ...string) answer {
 	r, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if err != nil {
 		return answer{}
@@ -58,6 +63,9 @@ func (a *asker) send(ctx context.Context, method, target, token, body string) an
 		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
+	for pair := range slices.Chunk(header, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
 	return a.do(r)
 }
 
@@ -75,7 +83,13 @@ func (a *asker) form(ctx context.Context, target, user, password string, values 
 func (a *asker) do(r *http.Request) (got answer) {
 	got.begin = a.clock.now()
 	defer func() { got.end = a.clock.now() }()
-	response, err := a.http.Do(r)
+	limit := writeFor
+	if r.Method == http.MethodGet {
+		limit = readFor
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
+	defer cancel()
+	response, err := a.http.Do(r.WithContext(ctx))
 	if err != nil {
 		return got
 	}

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -28,7 +27,13 @@ type injection struct {
 func catalogue() []fault {
 	return []fault{
 		{"instance killed", killInstance},
+		{"instance killed at a point", armInstance},
+		{"instance stopped after mark, past its deadline, then killed", stallInstance},
 		{"instance paused past its markers' deadline", pauseInstance},
+		{"redis killed, restarted empty", emptyRedis},
+		{"redis killed, restarted from an old dump", oldRedis},
+		{"nats killed", killNATS},
+		{"database killed", killDatabase},
 	}
 }
 
@@ -69,29 +74,4 @@ func (s *scene) plague(ctx context.Context, kinds []fault, r *rand.Rand) (all []
 // spell is how long a fault lasts.
 func spell(ctx context.Context, r *rand.Rand, least, most time.Duration) {
 	pause(ctx, least+time.Duration(r.Int64N(int64(most-least))))
-}
-
-func (s *scene) anyResources(r *rand.Rand) string {
-	return fmt.Sprintf("resources-%d", 1+r.IntN(s.instances))
-}
-
-func killInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
-	name := s.anyResources(r)
-	if r.IntN(6) == 0 {
-		name = "auth"
-	}
-	if err := s.pair.Kill(ctx, name); err != nil {
-		return name, err
-	}
-	spell(ctx, r, 0, time.Second)
-	return name, s.start(ctx, name)
-}
-
-func pauseInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
-	name := s.anyResources(r)
-	if err := s.pair.Signal(name, syscall.SIGSTOP); err != nil {
-		return name, err
-	}
-	spell(ctx, r, 5500*time.Millisecond, 7*time.Second)
-	return name, s.pair.Signal(name, syscall.SIGCONT)
 }

@@ -55,15 +55,11 @@ func (s itemState) step(op itemOp) (bool, itemState) {
 	case op.verdict == refused:
 		return s.live && s.version != op.match, s
 	}
-	fits := s.live && (op.match == 0 || op.match == s.version)
-	if op.verdict == unknown && !fits {
-		return true, s // then it had no effect
-	}
 	next := itemState{s.version + 1, op.value, true}
 	if op.kind == remove {
 		next = itemState{version: s.version + 1}
 	}
-	return fits && (op.verdict == unknown || op.version == 0 || op.version == next.version), next
+	return s.live && (op.match == 0 || op.match == s.version) && op.version == next.version, next
 }
 
 func itemModel() porcupine.Model {
@@ -83,49 +79,56 @@ func (op itemOp) String() string {
 	return fmt.Sprintf("%s(%s) → %s %s", op.kind, op.value, outcome, op.via)
 }
 
-// settle finds out what became of writes whose answer was lost, as far as it can
-// be known: from the values that were read, and from the database, which holds
-// every version that there ever was. What is left unknown stays so. A write
-// that is known to have had no effect is dropped.
-func settle(ops []itemOp, committed map[int64]bool) []itemOp {
-	seen := map[string]itemOp{}
-	versions := map[int64]bool{} // whose writer is known
-	for _, op := range ops {
-		switch {
-		case op.kind == read && op.verdict == done:
-			if first, ok := seen[op.value]; !ok || op.end < first.end {
-				seen[op.value] = op
-			}
-		case op.verdict == done && op.version > 0:
-			versions[op.version] = true
-		}
-	}
-	for i, op := range ops {
-		if first, ok := seen[op.value]; ok && op.verdict == unknown && op.kind == put {
-			ops[i].verdict, ops[i].version, ops[i].end = done, first.version, max(first.end, op.begin)
-			versions[first.version] = true
-		}
-	}
-	unclaimed := 0
+// settle finds out what became of writes whose answer was lost. The database
+// holds every version that there ever was, and each is of one write: of one that
+// was acknowledged, or of one that a reader saw, or else of some of the lost
+// ones, it does not matter which. So each version has its writer in the end, and
+// the lost writes that are left over had no effect. Gone tells that there is no
+// such resource any more; then the last version is its deletion.
+func settle(ops []itemOp, committed map[int64]bool, gone bool) []itemOp {
+	var last int64
 	for v := range committed {
-		if !versions[v] {
-			unclaimed++
-		}
+		last = max(last, v)
 	}
+	seen := map[string]itemOp{}
 	for _, op := range ops {
-		if op.kind == remove && op.verdict == done {
-			unclaimed-- // its answer tells no version
+		if first, ok := seen[op.value]; op.kind == read && op.verdict == done && (!ok || op.end < first.end) {
+			seen[op.value] = op
 		}
 	}
-	ops = slices.DeleteFunc(ops, func(op itemOp) bool { return op.verdict == unknown && unclaimed <= 0 })
+	written := map[int64]bool{} // versions with a writer
+	lost := span{never, never}  // since the first of them began
+	for i := range ops {
+		op := &ops[i]
+		first, ok := seen[op.value]
+		switch {
+		case op.kind == read:
+		case op.verdict == unknown && op.kind == put && ok:
+			op.verdict, op.version, op.end = done, first.version, max(first.end, op.begin)
+		case op.verdict == unknown:
+			lost.begin = min(lost.begin, op.begin)
+		case op.kind == create:
+			op.version = 1
+		case op.verdict == done && op.kind == remove:
+			op.version = last
+		}
+		written[op.version] = written[op.version] || op.kind != read && op.verdict == done
+	}
+	ops = slices.DeleteFunc(ops, func(op itemOp) bool { return op.verdict == unknown })
+	for v := range committed {
+		if written[v] || lost.begin == never {
+			continue
+		}
+		ghost := itemOp{span: lost, kind: put, verdict: done, version: v, value: "?", via: "one of the lost"}
+		if gone && v == last {
+			ghost.kind = remove
+		}
+		ops = append(ops, ghost)
+	}
 	slices.SortFunc(ops, func(a, b itemOp) int { return cmp.Compare(a.begin, b.begin) })
 	return ops
 }
 
 func (op itemOp) operation() porcupine.Operation {
-	end := op.end
-	if op.verdict == unknown {
-		end = never
-	}
-	return porcupine.Operation{ClientId: op.client, Input: op, Call: op.begin, Return: end}
+	return porcupine.Operation{ClientId: op.client, Input: op, Call: op.begin, Return: op.end}
 }

@@ -71,9 +71,14 @@ func with(sorted, name string) string {
 // not deleted. Was says which names ever were in a list.
 func settleMembers(ops []memberOp, left map[string]bool) []memberOp {
 	listed := map[string]int64{} // the end of the first list with that name
-	deleting := map[string]bool{}
+	deleting, made := map[string]bool{}, map[string]int64{}
+	var lists []memberOp
 	for _, op := range ops {
+		if op.kind == create && op.verdict == done {
+			made[op.name] = op.end
+		}
 		if op.kind == read {
+			lists = append(lists, op)
 			for name := range strings.FieldsSeq(op.names) {
 				if first, ok := listed[name]; !ok || op.end < first {
 					listed[name] = op.end
@@ -95,10 +100,25 @@ func settleMembers(ops []memberOp, left map[string]bool) []memberOp {
 			default:
 				op.end = never
 			}
+			if op.kind == remove {
+				op.end = goneBy(op, made[op.name], lists)
+			}
+			op.verdict = done
 		}
 		settled = append(settled, op)
 	}
 	return settled
+}
+
+// goneBy is the end of the first list that shows that a deletion has happened.
+func goneBy(op memberOp, made int64, lists []memberOp) int64 {
+	end := int64(never)
+	for _, l := range lists {
+		if made > 0 && l.begin > made && l.begin > op.begin && l.end < end && !strings.Contains(l.names, op.name+" ") {
+			end = l.end
+		}
+	}
+	return end
 }
 
 func (op memberOp) operation() porcupine.Operation {

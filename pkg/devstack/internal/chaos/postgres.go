@@ -10,7 +10,7 @@ import (
 // truth is what the database holds when all is over.
 type truth struct {
 	committed   map[string]map[int64]bool // subject → versions
-	live        map[string]bool           // names of the resources that there are
+	live        map[string]bool           // ids and names of the resources that there are
 	unpublished int
 	aborted     int
 }
@@ -26,7 +26,7 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 	if err != nil {
 		return t, err
 	}
-	var state, subject, name string
+	var state, subject, id, name string
 	var version int64
 	var published bool
 	_, err = pgx.ForEachRow(rows, []any{&state, &subject, &version, &published}, func() error {
@@ -46,11 +46,11 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 	if err != nil {
 		return t, err
 	}
-	if rows, err = conn.Query(ctx, "SELECT name FROM resources"); err != nil {
+	if rows, err = conn.Query(ctx, "SELECT id::TEXT, name FROM resources"); err != nil {
 		return t, err
 	}
-	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
-		t.live[name] = true
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		t.live[id], t.live[name] = true, true
 		return nil
 	})
 	return t, err

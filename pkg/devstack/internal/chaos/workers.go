@@ -122,7 +122,11 @@ func (t *traders) one(ctx context.Context, client int, r *rand.Rand, id, token s
 	case remove:
 		method = http.MethodDelete
 	}
-	got := t.session.asker.send(ctx, method, base+"/"+id, token, body)
+	var header []string
+	if op.kind == read && r.IntN(20) == 0 {
+		header = []string{"Cache-Control", "no-cache"}
+	}
+	got := t.session.asker.send(ctx, method, base+"/"+id, token, body, header...)
 	op.client, op.span, op.verdict = client, got.span, got.outcome()
 	op.via = name + " " + strings.TrimPrefix(got.cache, "tandem; ")
 	t.session.asker.tally.count(op.kind.String(), got, op.verdict)

@@ -1,8 +1,11 @@
 package pair
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"syscall"
 
 	"tandem.example/pkg/devstack"
@@ -68,6 +71,23 @@ func (h *Held) Kill(ctx context.Context, name string) error {
 
 // Signal is for SIGSTOP and SIGCONT.
 func (h *Held) Signal(name string, s syscall.Signal) error { return h.r.table.Signal(name, s) }
+
+// State is that of an instance's process, as the kernel calls it: 'T' for one
+// that was stopped, 0 for one that has ended.
+func (h *Held) State(name string) byte {
+	pid, err := h.r.table.PID(name)
+	if err != nil {
+		return 0
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	if _, rest, ok := bytes.Cut(stat, []byte(") ")); ok && len(rest) > 0 {
+		return rest[0]
+	}
+	return 0
+}
 
 // Start starts an instance again. With further variables it sees those as well,
 // this once. It does not wait until the instance is ready.

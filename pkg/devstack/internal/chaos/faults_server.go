@@ -1,0 +1,47 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+func (s *scene) dump() string { return filepath.Join(s.pair.Stack().Dir(), "redis", "dump.rdb") }
+
+func emptyRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+	if err := os.Remove(s.dump()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return s.restart(ctx, "redis", r, time.Second)
+}
+
+// oldRedis brings back what Redis held a while ago: values that were changed
+// since, markers that were taken off, tokens that were revoked.
+func oldRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+	if err := saveRedis(ctx, s.pair.Stack().RedisURL, s.pair.Stack().CAFile); err != nil {
+		return "", err
+	}
+	spell(ctx, r, 500*time.Millisecond, 3*time.Second)
+	return s.restart(ctx, "redis", r, 500*time.Millisecond)
+}
+
+func killNATS(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+	return s.restart(ctx, "nats", r, 3*time.Second)
+}
+
+func killDatabase(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+	return s.restart(ctx, s.pair.Stack().Database(), r, 2*time.Second)
+}
+
+// restart kills a server, and starts it again after a while at most that long.
+func (s *scene) restart(ctx context.Context, name string, r *rand.Rand, most time.Duration) (string, error) {
+	if err := s.pair.Stack().Kill(name); err != nil {
+		return "", err
+	}
+	spell(ctx, r, 0, most)
+	return name, s.pair.Stack().Start(context.WithoutCancel(ctx), name)
+}
