@@ -39,6 +39,8 @@ func (s *Stack) Start(ctx context.Context, name string) error {
 	switch name {
 	case "redis":
 		return s.host.bring(ctx, p, func(ctx context.Context) error { return s.host.pingRedis(ctx, s.redis) })
+	case replicaName:
+		return s.host.bring(ctx, p, func(ctx context.Context) error { return s.host.pingRedis(ctx, s.replica) })
 	case "nats":
 		return s.host.bring(ctx, p, func(context.Context) error { return s.host.pingNATS(s.nats) })
 	default:

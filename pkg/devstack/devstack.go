@@ -65,6 +65,7 @@ type Stack struct {
 	host     *host
 	database *database
 	redis    *redisServer
+	replica  *redisServer // of redis; nil unless it was asked for
 	nats     *natsServer
 	dbName   string
 	own      map[string]string // name as in the list of processes → process

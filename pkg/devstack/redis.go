@@ -25,6 +25,7 @@ tls-cert-file %q
 tls-key-file %q
 tls-ca-cert-file %q
 tls-auth-clients no
+tls-replication yes
 dir %q
 daemonize no
 databases 1
@@ -67,6 +68,16 @@ func (h *host) startRedis(ctx context.Context, name string, o Options) (*redisSe
 	if o.RedisURL != "" {
 		return &redisServer{external: o.RedisURL}, nil
 	}
+	passwords := map[string]string{}
+	for user := range redisUsers() {
+		passwords[user] = secret()
+	}
+	return h.launchRedis(ctx, name, passwords, o)
+}
+
+// launchRedis starts a server that knows these users, and by whose admin it can
+// become the replica of another one that does.
+func (h *host) launchRedis(ctx context.Context, name string, passwords map[string]string, o Options) (*redisServer, error) {
 	bin, err := exec.LookPath(ProgramRedis)
 	if err != nil {
 		return nil, err
@@ -85,12 +96,12 @@ func (h *host) startRedis(ctx context.Context, name string, o Options) (*redisSe
 	}
 	var conf strings.Builder
 	fmt.Fprintf(&conf, redisConf, port, h.certFile, h.keyFile, h.ca.CAFile(), dir, persist)
-	r := &redisServer{address: address(port), passwords: map[string]string{}}
+	r := &redisServer{address: address(port), passwords: passwords}
 	// Nobody is the default user; but Redis loads scripted writes from its file as
 	// that user, and would leave out what it has no right to.
 	conf.WriteString("user default off ~* &* +@all\n")
+	fmt.Fprintf(&conf, "masteruser admin\nmasterauth %s\n", passwords["admin"])
 	for user, rights := range redisUsers() {
-		r.passwords[user] = secret()
 		fmt.Fprintf(&conf, "user %s on #%x %s\n", user, sha256.Sum256([]byte(r.passwords[user])), rights)
 	}
 	file := h.path(name, "redis.conf")
@@ -108,7 +119,11 @@ func (h *host) startRedis(ctx context.Context, name string, o Options) (*redisSe
 }
 
 func (h *host) pingRedis(ctx context.Context, r *redisServer) error {
-	opts, err := redis.ParseURL(r.url("admin"))
+	return h.withRedis(r.url("admin"), func(c *redis.Client) error { return c.Ping(ctx).Err() })
+}
+
+func (h *host) withRedis(url string, do func(*redis.Client) error) error {
+	opts, err := redis.ParseURL(url)
 	if err != nil {
 		return err
 	}
@@ -116,5 +131,5 @@ func (h *host) pingRedis(ctx context.Context, r *redisServer) error {
 	opts.MaxRetries, opts.DisableIdentity = -1, true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	client := redis.NewClient(opts)
-	return errors.Join(client.Ping(ctx).Err(), client.Close())
+	return errors.Join(do(client), client.Close())
 }

@@ -41,6 +41,8 @@ type scene struct {
 	clock     clock
 	tally     *tally
 	instances int
+	links     *links
+	primary   string // the Redis that counts
 }
 
 func (s *scene) say(format string, args ...any) {
@@ -65,7 +67,7 @@ type Result struct {
 
 // Run starts a pair, does harm to it, and judges what its clients saw.
 func Run(ctx context.Context, c Config) (_ *Result, err error) {
-	s := &scene{Config: c, clock: clock{time.Now()}, tally: newTally(), instances: 3}
+	s := &scene{Config: c, clock: clock{time.Now()}, tally: newTally(), instances: 3, links: newLinks(), primary: "redis"}
 	c.Pair.Resources = s.instances
 	c.Pair.Rewire = s.rewire
 	s.say("seed %d", c.Seed)
@@ -78,15 +80,19 @@ func Run(ctx context.Context, c Config) (_ *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.pair.Close(ctx)) }()
+	defer s.links.close()
+	if err := s.pair.Stack().StartReplica(ctx); err != nil {
+		return nil, err
+	}
 	return s.play(ctx)
 }
 
 // rewire gives every instance what it is to know of the campaign.
-func (s *scene) rewire(_ string, _ *devstack.Stack, env []string) ([]string, error) {
+func (s *scene) rewire(instance string, _ *devstack.Stack, env []string) ([]string, error) {
 	if s.Crippled != "" {
 		env = append(env, "CHAOS_WITHOUT="+s.Crippled)
 	}
-	return env, nil
+	return s.links.through(context.Background(), instance, env)
 }
 
 func (s *scene) start(ctx context.Context, name string) error {

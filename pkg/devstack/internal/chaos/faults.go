@@ -28,12 +28,18 @@ func catalogue() []fault {
 	return []fault{
 		{"instance killed", killInstance},
 		{"instance killed at a point", armInstance},
-		{"instance stopped after mark, past its deadline, then killed", stallInstance},
+		{"instance stopped after mark, then killed", stallInstance},
 		{"instance paused past its markers' deadline", pauseInstance},
 		{"redis killed, restarted empty", emptyRedis},
 		{"redis killed, restarted from an old dump", oldRedis},
+		{"replica promoted, old primary still answers", promoteReplica},
 		{"nats killed", killNATS},
 		{"database killed", killDatabase},
+		{"database stopped", pauseDatabase},
+		{"link cut", cutLink},
+		{"link reset", resetLink},
+		{"link delayed", delayLink},
+		{"link stalled", stallLink},
 	}
 }
 

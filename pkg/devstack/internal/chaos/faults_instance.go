@@ -43,7 +43,7 @@ const (
 func armInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 	points := [...]string{"marked", "written", "unmarking", "publishing"}
 	name, point := s.anyResources(r), points[r.IntN(len(points))]
-	died, err := s.armed(ctx, name, fmt.Sprintf("%s:kill:%d", point, 1+r.IntN(30)))
+	died, err := s.armed(ctx, name, fmt.Sprintf("%s:kill:%d", point, 1+r.IntN(30)), 0)
 	how := fmt.Sprintf("%s, %s", name, point)
 	if !died {
 		how += " (did not come by)"
@@ -52,10 +52,11 @@ func armInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 }
 
 // stallInstance has one stop with a write marked and not yet sent, which it
-// sends when everybody has forgotten it, only to die before it can say so.
+// sends a good while later, only to die before it can say so.
 func stallInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 	name := s.anyResources(r)
-	died, err := s.armed(ctx, name, fmt.Sprintf("marked:stop:%d,written:kill:1", 1+r.IntN(30)))
+	rest := time.Duration(1200+r.IntN(5000)) * time.Millisecond
+	died, err := s.armed(ctx, name, fmt.Sprintf("marked:stop:%d,written:kill:%d", 1+r.IntN(30), 1+r.IntN(3)), rest)
 	if !died {
 		name += " (did not come by)"
 	}
@@ -63,8 +64,8 @@ func stallInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) 
 }
 
 // armed runs an instance until it has died of its mines. One that stops goes on
-// after its marker's deadline.
-func (s *scene) armed(ctx context.Context, name, mines string) (died bool, err error) {
+// after a rest.
+func (s *scene) armed(ctx context.Context, name, mines string, rest time.Duration) (died bool, err error) {
 	if err := s.pair.Kill(ctx, name); err != nil {
 		return false, err
 	}
@@ -76,7 +77,7 @@ func (s *scene) armed(ctx context.Context, name, mines string) (died bool, err e
 			break
 		}
 		if s.pair.State(name) == 'T' {
-			pause(ctx, pastDeadline)
+			pause(ctx, rest)
 			if err := s.pair.Signal(name, syscall.SIGCONT); err != nil {
 				return false, err
 			}

@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-func (s *scene) dump() string { return filepath.Join(s.pair.Stack().Dir(), "redis", "dump.rdb") }
+func (s *scene) dump() string { return filepath.Join(s.pair.Stack().Dir(), s.primary, "dump.rdb") }
 
 func emptyRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 	if err := os.Remove(s.dump()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	return s.restart(ctx, "redis", r, time.Second)
+	return s.restart(ctx, s.primary, r, time.Second)
 }
 
 // oldRedis brings back what Redis held a while ago: values that were changed
 // since, markers that were taken off, tokens that were revoked.
 func oldRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
-	if err := saveRedis(ctx, s.pair.Stack().RedisURL, s.pair.Stack().CAFile); err != nil {
+	if err := s.pair.Stack().SaveRedis(context.WithoutCancel(ctx), s.primary); err != nil {
 		return "", err
 	}
 	spell(ctx, r, 500*time.Millisecond, 3*time.Second)
-	return s.restart(ctx, "redis", r, 500*time.Millisecond)
+	return s.restart(ctx, s.primary, r, 500*time.Millisecond)
 }
 
 func killNATS(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
@@ -35,6 +35,15 @@ func killNATS(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 
 func killDatabase(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 	return s.restart(ctx, s.pair.Stack().Database(), r, 2*time.Second)
+}
+
+func pauseDatabase(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+	name := s.pair.Stack().Database()
+	if err := s.pair.Stack().Pause(name); err != nil {
+		return name, err
+	}
+	spell(ctx, r, time.Second, 6*time.Second)
+	return name, s.pair.Stack().Resume(name)
 }
 
 // restart kills a server, and starts it again after a while at most that long.
