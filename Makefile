@@ -75,6 +75,11 @@ CHAOS_FAULTS ?=
 chaos: tandem chaos-build ## do harm to a pair for a while, and judge what its clients saw
 	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -faults '$(CHAOS_FAULTS)'
 
+CHAOS_RUNS ?= 6
+.PHONY: chaos-report
+chaos-report: tandem chaos-build ## several campaigns, also against crippled builds; rewrites docs/coherence-report.md
+	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -runs $(CHAOS_RUNS) -cripples -report docs/coherence-report.md
+
 # The services with the points at which the campaign takes hold of them.
 .PHONY: chaos-build
 chaos-build:

@@ -1,24 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
-	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	"tandem.example/pkg/devstack/internal/chaos"
 	"tandem.example/pkg/devstack/internal/pair"
 )
 
-var errViolated = errors.New("there are violations")
-
 // harm runs the campaign.
 func harm(ctx context.Context, c pair.Config, beside func(string) string, args []string) error {
 	flags := flag.NewFlagSet("tandem chaos", flag.ContinueOnError)
 	flags.SetOutput(c.Out)
-	o := chaos.Config{Pair: c}
+	o := chaos.Series{Config: chaos.Config{Pair: c}}
 	flags.StringVar(&o.Pair.Authd, "authd", beside("authd-chaos"), "the auth service's `binary`, built with -tags chaos")
 	flags.StringVar(&o.Pair.Resourcesd, "resourcesd", beside("resourcesd-chaos"), "the resources service's `binary`, built with -tags chaos")
 	flags.StringVar(&o.Pair.RunDir, "dir", ".run/chaos", "the `directory` that says what runs")
@@ -28,6 +28,9 @@ func harm(ctx context.Context, c pair.Config, beside func(string) string, args [
 	flags.DurationVar(&o.Length, "length", time.Minute, "the `time` to do harm")
 	flags.Uint64Var(&o.Seed, "seed", 0, "the `number` that faults are drawn by; 0 for another each time")
 	flags.IntVar(&o.Clients, "clients", 24, "the `number` of clients at work")
+	flags.IntVar(&o.Runs, "runs", 1, "the `number` of runs, with seeds that follow one another")
+	flags.BoolVar(&o.Cripples, "cripples", false, "then see that builds that lack a part are caught")
+	file := flags.String("report", "", "the `file` to write the report to")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil || flags.NArg() > 0 {
@@ -39,15 +42,10 @@ func harm(ctx context.Context, c pair.Config, beside func(string) string, args [
 	if err := pair.Prepare(ctx, o.Pair); err != nil {
 		return err
 	}
-	result, err := chaos.Run(ctx, o)
-	if err != nil {
-		return err
+	if *file == "" {
+		return o.Run(ctx, io.Discard)
 	}
-	if err := result.Write(c.Out); err != nil {
-		return err
-	}
-	if result.Findings.Violations() > 0 {
-		return fmt.Errorf("%w: seed %d", errViolated, o.Seed)
-	}
-	return nil
+	var report bytes.Buffer
+	err := o.Run(ctx, &report)
+	return errors.Join(err, os.WriteFile(*file, report.Bytes(), 0o644)) //nolint:gosec // a document
 }

@@ -53,6 +53,8 @@ func (s *scene) say(format string, args ...any) {
 type Result struct {
 	Seed     uint64
 	Crippled string
+	What     string // what that means
+	Tries    int    // runs until it was caught, or given up
 	Length   time.Duration
 	Findings Findings
 
@@ -63,6 +65,7 @@ type Result struct {
 	Events, Aborted         int
 	RevokedTokens, Shown    int
 	Flushes                 string
+	Isolation               string // the database's default
 }
 
 // Run starts a pair, does harm to it, and judges what its clients saw.
@@ -150,7 +153,9 @@ func (s *scene) play(ctx context.Context) (*Result, error) {
 	if err = errors.Join(err, sub.stop(ctx)); err != nil {
 		return nil, err
 	}
-	return s.judge(t, j, v, sub, truth, injections), nil
+	result := s.judge(t, j, v, sub, truth, injections)
+	result.Isolation, err = isolation(ctx, s.pair.Variable("DATABASE_URL"))
+	return result, err
 }
 
 const settleFor = 30 * time.Second

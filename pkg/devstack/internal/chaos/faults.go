@@ -36,6 +36,7 @@ func catalogue() []fault {
 		{"nats killed", killNATS},
 		{"database killed", killDatabase},
 		{"database stopped", pauseDatabase},
+		{"writes fail with 40001 (PostgreSQL)", forceRetries},
 		{"link cut", cutLink},
 		{"link reset", resetLink},
 		{"link delayed", delayLink},

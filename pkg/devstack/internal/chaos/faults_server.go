@@ -46,6 +46,20 @@ func pauseDatabase(ctx context.Context, s *scene, r *rand.Rand) (string, error) 
 	return name, s.pair.Stack().Resume(name)
 }
 
+// forceRetries has the database refuse three writes in ten as if they had met
+// others.
+func forceRetries(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+	if s.pair.Stack().Database() != "postgres" {
+		return "not this database", nil
+	}
+	url := s.pair.Variable("DATABASE_URL")
+	if err := execute(context.WithoutCancel(ctx), url, refuseSome); err != nil {
+		return "", err
+	}
+	spell(ctx, r, 500*time.Millisecond, 4*time.Second)
+	return "", execute(context.WithoutCancel(ctx), url, refuseNone)
+}
+
 // restart kills a server, and starts it again after a while at most that long.
 func (s *scene) restart(ctx context.Context, name string, r *rand.Rand, most time.Duration) (string, error) {
 	if err := s.pair.Stack().Kill(name); err != nil {

@@ -55,3 +55,36 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 	})
 	return t, err
 }
+
+const (
+	refuseSome = `CREATE OR REPLACE FUNCTION chaos_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF random() < 0.3 THEN RAISE EXCEPTION 'chaos' USING ERRCODE = '40001'; END IF;
+			RETURN NULL;
+		END $$;
+		CREATE OR REPLACE TRIGGER chaos_refuse AFTER INSERT OR UPDATE OR DELETE ON resources
+			FOR EACH ROW EXECUTE FUNCTION chaos_refuse()`
+	refuseNone = `DROP TRIGGER IF EXISTS chaos_refuse ON resources`
+)
+
+// execute runs statements as the owner of the schema.
+func execute(ctx context.Context, url, statements string) (err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	_, err = conn.Exec(ctx, statements)
+	return err
+}
+
+// isolation is what the server gives to those who ask for none in particular.
+func isolation(ctx context.Context, url string) (level string, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	err = conn.QueryRow(ctx, "SHOW default_transaction_isolation").Scan(&level)
+	return level, err
+}

@@ -16,8 +16,9 @@ func (r *Result) Write(out io.Writer) error {
 	fmt.Fprintf(&b, "## Seed %d, %s%s\n\n", r.Seed, r.Length, crippledAs(r.Crippled))
 	fmt.Fprintf(&b, "%d operations (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver;\n",
 		r.Operations, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted)
+	fmt.Fprintf(&b, "server default isolation: %s; ", r.Isolation)
 	fmt.Fprintf(&b, "hit ratio %.1f %%; %d tokens revoked, refused %d times; answers that were none: %s; flushes: %s.\n\n",
-		100*float64(r.Hits)/float64(max(1, r.Reads)), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes)
+		r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes)
 	b.WriteString("| fault | times | unavailable, each |\n|---|--:|--:|\n")
 	times, down := map[string]int{}, map[string]time.Duration{}
 	for _, i := range r.Injections {
@@ -37,6 +38,8 @@ func (r *Result) Write(out io.Writer) error {
 	_, err := io.WriteString(out, b.String())
 	return err
 }
+
+func (r *Result) hitRatio() float64 { return 100 * float64(r.Hits) / float64(max(1, r.Reads)) }
 
 func crippledAs(part string) string {
 	if part == "" {
