@@ -32,14 +32,15 @@ func (s *Stack) RedisAddress(name string) string {
 // Follow makes one Redis of this stack the replica of another, or a primary of
 // its own if other is empty.
 func (s *Stack) Follow(ctx context.Context, name, other string) error {
-	host, port := "NO", "ONE"
+	what := []any{"REPLICAOF", "NO", "ONE"}
 	if other != "" {
-		var err error
-		if host, port, err = net.SplitHostPort(s.RedisAddress(other)); err != nil {
+		host, port, err := net.SplitHostPort(s.RedisAddress(other))
+		if err != nil {
 			return err
 		}
+		what = []any{"REPLICAOF", host, port}
 	}
-	return s.onRedis(name, func(c *redis.Client) error { return c.SlaveOf(ctx, host, port).Err() })
+	return s.onRedis(name, func(c *redis.Client) error { return c.Do(ctx, what...).Err() })
 }
 
 // SaveRedis has a Redis write what it holds to the dump that it reads when it

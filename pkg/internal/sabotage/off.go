@@ -6,8 +6,8 @@
 // away.
 package sabotage
 
-// At is a point that the process is passing.
-func At(string) {}
+// At is a point that the process is passing with a write.
+func At(point, write string) {}
 
 // Without tells whether a part is left out.
 func Without(string) bool { return false }

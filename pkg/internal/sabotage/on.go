@@ -20,6 +20,11 @@ type mine struct {
 	left  atomic.Int64
 }
 
+// victim is the write with which the first of the mines went off.
+//
+//nolint:gochecknoglobals // as those below
+var victim atomic.Pointer[string]
+
 //nolint:gochecknoglobals // a process is sabotaged as a whole, and tells nobody inside of it
 var (
 	missing = os.Getenv("CHAOS_WITHOUT") //nolint:forbidigo // not a variable that a service has
@@ -27,7 +32,8 @@ var (
 )
 
 // lay reads a list such as "marked:stop:20,written:kill:1": what to do when a
-// point is passed for the 20th time, and what at the next once that is done.
+// point is passed for the 20th time, and what at the next, with the same write,
+// once that is done.
 func lay(list string) []*mine {
 	var all []*mine
 	for entry := range strings.SplitSeq(list, ",") {
@@ -46,13 +52,17 @@ func lay(list string) []*mine {
 	return all
 }
 
-// At is a point that the process is passing.
-func At(point string) {
+// At is a point that the process is passing with a write.
+func At(point, write string) {
+	if id := victim.Load(); id != nil && *id != write {
+		return
+	}
 	for _, m := range mines {
 		if m.left.Load() <= 0 {
 			continue // done
 		}
 		if m.point == point && m.left.Add(-1) == 0 {
+			victim.Store(&write)
 			_ = syscall.Kill(os.Getpid(), m.sig)
 			if m.sig == syscall.SIGKILL {
 				select {} // until it arrives

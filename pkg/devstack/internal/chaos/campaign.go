@@ -87,6 +87,11 @@ func Run(ctx context.Context, c Config) (_ *Result, err error) {
 	if err := s.pair.Stack().StartReplica(ctx); err != nil {
 		return nil, err
 	}
+	if s.pair.Stack().Database() == "postgres" {
+		if err := execute(ctx, s.pair.Variable("DATABASE_URL"), loosen); err != nil {
+			return nil, err
+		}
+	}
 	return s.play(ctx)
 }
 

@@ -55,8 +55,8 @@ func armInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 // sends a good while later, only to die before it can say so.
 func stallInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 	name := s.anyResources(r)
-	rest := time.Duration(1200+r.IntN(5000)) * time.Millisecond
-	died, err := s.armed(ctx, name, fmt.Sprintf("marked:stop:%d,written:kill:%d", 1+r.IntN(30), 1+r.IntN(3)), rest)
+	rest := time.Duration(1200+r.IntN(4800)) * time.Millisecond
+	died, err := s.armed(ctx, name, fmt.Sprintf("marked:stop:%d,written:kill:1", 1+r.IntN(30)), rest)
 	if !died {
 		name += " (did not come by)"
 	}

@@ -83,7 +83,7 @@ func (j *joiners) one(ctx context.Context, g *group, base, token string, op memb
 		if got.outcome() == nothing {
 			g.add(it)
 		}
-	default:
+	case read, put:
 		got = ask.send(ctx, http.MethodGet, base+"?limit=100&type="+g.kind, token, "")
 	}
 	op.span, op.verdict = got.span, got.outcome()

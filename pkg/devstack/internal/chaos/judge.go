@@ -79,7 +79,7 @@ func (c court) judge(what, key string, model porcupine.Model, ops []porcupine.Op
 		return
 	case porcupine.Unknown:
 		*undecided = append(*undecided, name)
-	default:
+	case porcupine.Illegal:
 		*bad = append(*bad, name)
 	}
 	if c.dir == "" {

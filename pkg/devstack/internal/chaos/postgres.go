@@ -43,7 +43,7 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 		t.committed[subject][version] = true
 		return nil
 	})
-	if err != nil {
+	if err = errors.Join(err, rows.Err()); err != nil {
 		return t, err
 	}
 	if rows, err = conn.Query(ctx, "SELECT id::TEXT, name FROM resources"); err != nil {
@@ -53,10 +53,12 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 		t.live[id], t.live[name] = true, true
 		return nil
 	})
-	return t, err
+	return t, errors.Join(err, rows.Err())
 }
 
 const (
+	// loosen gives the least isolation to connections that ask for none.
+	loosen     = `ALTER DATABASE tandem SET default_transaction_isolation TO 'read committed'`
 	refuseSome = `CREATE OR REPLACE FUNCTION chaos_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
 			IF random() < 0.3 THEN RAISE EXCEPTION 'chaos' USING ERRCODE = '40001'; END IF;

@@ -121,6 +121,7 @@ func (t *traders) one(ctx context.Context, client int, r *rand.Rand, id, token s
 		method, body = http.MethodPut, fmt.Sprintf(`{"name":%q}`, op.value)
 	case remove:
 		method = http.MethodDelete
+	case create, read:
 	}
 	var header []string
 	if op.kind == read && r.IntN(20) == 0 {

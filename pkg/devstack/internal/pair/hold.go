@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 
 	"tandem.example/pkg/devstack"
@@ -17,7 +18,7 @@ type Held struct{ r *run }
 
 // Hold starts a pair and returns once everything is ready. Close ends it.
 func Hold(ctx context.Context, c Config) (_ *Held, err error) {
-	if err := c.complete(); err != nil {
+	if c, err = c.complete(); err != nil {
 		return nil, err
 	}
 	stack, err := devstack.Start(ctx, c.options())
@@ -97,7 +98,7 @@ func (h *Held) Start(ctx context.Context, name string, further ...string) error 
 			continue
 		}
 		err := h.r.table.Add(proc.Spec{
-			Name: name, Path: s.binary, Args: []string{"run"}, Env: append(s.environment[:len(s.environment):len(s.environment)], further...), Dir: h.r.stack.Dir(),
+			Name: name, Path: s.binary, Args: []string{"run"}, Env: append(slices.Clip(s.environment), further...), Dir: h.r.stack.Dir(),
 		})
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ type Config struct {
 
 // Run starts everything, serves until ctx ends, and leaves nothing behind.
 func Run(ctx context.Context, c Config) (err error) {
-	if err := c.complete(); err != nil {
+	if c, err = c.complete(); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -78,19 +78,19 @@ func Run(ctx context.Context, c Config) (err error) {
 	return r.stop(ctx)
 }
 
-func (c *Config) complete() (err error) {
+func (c Config) complete() (_ Config, err error) {
 	if c.RunDir, err = filepath.Abs(c.RunDir); err != nil {
-		return err
+		return c, err
 	}
 	for _, binary := range []string{c.Authd, c.Resourcesd} {
 		if _, err := exec.LookPath(binary); err != nil {
-			return fmt.Errorf("%w: build the services first", err)
+			return c, fmt.Errorf("%w: build the services first", err)
 		}
 	}
 	if c.Resources == 0 {
 		c.Resources = 2
 	}
-	return nil
+	return c, nil
 }
 
 // options takes a server that the caller already has.
