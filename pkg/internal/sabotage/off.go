@@ -6,8 +6,10 @@
 // away.
 package sabotage
 
+import "fmt"
+
 // At is a point that the process is passing with a write.
-func At(point, write string) {}
+func At[W fmt.Stringer](string, W) {}
 
 // Without tells whether a part is left out.
 func Without(string) bool { return false }

@@ -7,6 +7,7 @@
 package sabotage
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -53,7 +54,8 @@ func lay(list string) []*mine {
 }
 
 // At is a point that the process is passing with a write.
-func At(point, write string) {
+func At[W fmt.Stringer](point string, w W) {
+	write := w.String()
 	if id := victim.Load(); id != nil && *id != write {
 		return
 	}
