@@ -82,6 +82,9 @@ func (s Series) against(ctx context.Context, part cripple) (result *Result, err 
 			return nil, err
 		}
 		result.What, result.Tries = part.what, try+1
+		if err := result.Write(s.Pair.Out); err != nil {
+			return nil, err
+		}
 		if result.Findings.Violations() > 0 {
 			break
 		}
