@@ -55,8 +55,11 @@ func armInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 // sends a good while later, only to die before it can say so.
 func stallInstance(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 	name := s.anyResources(r)
-	rest := time.Duration(1200+r.IntN(4800)) * time.Millisecond
-	died, err := s.armed(ctx, name, fmt.Sprintf("marked:stop:%d,written:kill:1", 1+r.IntN(30)), rest)
+	rest := time.Duration(1200+r.IntN(2500)) * time.Millisecond
+	if r.IntN(4) == 0 {
+		rest = pastDeadline // then somebody has decided against the write
+	}
+	died, err := s.armed(ctx, name, fmt.Sprintf("marked:stop:%d,written:kill:1", 1+r.IntN(12)), rest)
 	if !died {
 		name += " (did not come by)"
 	}

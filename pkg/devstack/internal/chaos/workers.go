@@ -124,7 +124,7 @@ func (t *traders) one(ctx context.Context, client int, r *rand.Rand, id, token s
 	case create, read:
 	}
 	var header []string
-	if op.kind == read && r.IntN(20) == 0 {
+	if op.kind == read && r.IntN(8) == 0 {
 		header = []string{"Cache-Control", "no-cache"}
 	}
 	got := t.session.asker.send(ctx, method, base+"/"+id, token, body, header...)
