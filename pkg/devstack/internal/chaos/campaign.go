@@ -96,11 +96,11 @@ func Run(ctx context.Context, c Config) (_ *Result, err error) {
 }
 
 // rewire gives every instance what it is to know of the campaign.
-func (s *scene) rewire(instance string, _ *devstack.Stack, env []string) ([]string, error) {
+func (s *scene) rewire(instance string, stack *devstack.Stack, env []string) ([]string, error) {
 	if s.Crippled != "" {
 		env = append(env, "CHAOS_WITHOUT="+s.Crippled)
 	}
-	return s.links.through(context.Background(), instance, env)
+	return s.links.through(context.Background(), stack, instance, env)
 }
 
 func (s *scene) start(ctx context.Context, name string) error {

@@ -29,7 +29,7 @@ func newLinks() *links {
 }
 
 // through makes the proxies of an instance, and leads it to them.
-func (l *links) through(ctx context.Context, instance string, env []string) ([]string, error) {
+func (l *links) through(ctx context.Context, stack *devstack.Stack, instance string, env []string) ([]string, error) {
 	for i, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
 		server, ok := map[string]string{"DATABASE_URL": "database", "REDIS_URL": "redis", "NATS_URL": "nats"}[name]
@@ -40,7 +40,7 @@ func (l *links) through(ctx context.Context, instance string, env []string) ([]s
 		if err != nil {
 			return nil, err
 		}
-		at, err := devstack.FreeAddress(ctx)
+		at, err := stack.FreeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}
