@@ -10,6 +10,7 @@ import (
 // Epochs gives the token store that counts now; *epoch.Keeper is one.
 type Epochs interface {
 	Current() (*epoch.Epoch, error)
+	Reading() (*epoch.Trip, error)
 }
 
 // External is another issuer whose session tokens the guard takes as they are.
@@ -67,8 +68,8 @@ func (g *Guard) OwnOnly() *Guard {
 
 // begin does all that needs no round trip and puts the check on a trip. The
 // request has so many Authorization headers, of which this is the first; nothing
-// of it is kept beyond the request.
-func (g *Guard) begin(ctx context.Context, headers int, authorization string) (*admission, error) {
+// of it is kept beyond the request, which only reads what is cached or may do more.
+func (g *Guard) begin(ctx context.Context, cached bool, headers int, authorization string) (*admission, error) {
 	raw, err := credentials(headers, authorization)
 	if err != nil {
 		return nil, err
@@ -87,18 +88,28 @@ func (g *Guard) begin(ctx context.Context, headers int, authorization string) (*
 	if a.principal.External {
 		a.external = g.external
 	}
-	current, err := g.epochs.Current()
-	if err != nil {
+	if a.trip, err = g.trip(cached); err != nil {
 		return nil, err
 	}
-	a.trip, a.probe = current.Trip(), probeOf(a.Context, &a.principal)
+	a.probe = probeOf(a.Context, &a.principal)
 	a.trip.Add(a.probe.cmd)
 	return a, nil
 }
 
+func (g *Guard) trip(cached bool) (*epoch.Trip, error) {
+	if cached {
+		return g.epochs.Reading()
+	}
+	current, err := g.epochs.Current()
+	if err != nil {
+		return nil, err
+	}
+	return current.Trip(), nil
+}
+
 // admit is all of [Guard.Require] that is not HTTP.
 func (g *Guard) admit(ctx context.Context, scopes []string, headers int, authorization string) (*admission, error) {
-	a, err := g.begin(ctx, headers, authorization)
+	a, err := g.begin(ctx, false, headers, authorization)
 	if err == nil {
 		err = a.await(a)
 	}

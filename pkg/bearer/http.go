@@ -41,7 +41,7 @@ func (g *Guard) Check(c *fiber.Ctx, scopes ...string) error {
 // ask Redis.
 func (g *Guard) Deferred(scopes ...string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		a, err := g.begin(c.UserContext(), headers(c), c.Get(fiber.HeaderAuthorization))
+		a, err := g.begin(c.UserContext(), true, headers(c), c.Get(fiber.HeaderAuthorization))
 		if err != nil {
 			return challenge(c, err, scopes)
 		}

@@ -42,6 +42,7 @@ func (c *Cache) ReadAll(ctx context.Context, cells []Cell, load LoadAll) ([]Entr
 			return nil, nil, err
 		}
 	}
+	reached = reached && !trip.Graced()
 	if reached && len(b.wanted()) > 0 {
 		c.leaseAll(ctx, trip.Epoch(), b)
 	}
@@ -53,7 +54,7 @@ func (c *Cache) ReadAll(ctx context.Context, cells []Cell, load LoadAll) ([]Entr
 	}
 	for i, s := range b.sources {
 		switch {
-		case s == Hit:
+		case s.hit():
 		case b.entries[i].Body == nil:
 			b.sources[i] = 0
 			continue
@@ -87,7 +88,7 @@ func (c *Cache) FreshAll(ctx context.Context, cells []Cell, load LoadAll) ([]Ent
 func (b *batch) wanted() []int {
 	var places []int
 	for i, s := range b.sources {
-		if s != Hit {
+		if !s.hit() {
 			places = append(places, i)
 		}
 	}
@@ -123,7 +124,7 @@ func (k codec) getAll(ctx context.Context, trip *epoch.Trip, b *batch) error {
 	for i, cmd := range cmds {
 		stored, _ := cmd.Bytes() // nothing if there is no such key; any other failure was the trip's
 		if entry, hit := k.decode(stored); hit {
-			b.entries[i], b.sources[i] = entry, Hit
+			b.entries[i], b.sources[i] = entry, hitOn(trip)
 		}
 	}
 	return nil

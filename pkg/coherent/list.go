@@ -41,9 +41,9 @@ func (c *Cache) ReadList(ctx context.Context, list List, load Load) (Entry, Sour
 	if trip != nil {
 		found, err := c.codec.lookUp(ctx, trip, list)
 		if found.hit {
-			return found.entry, c.count(lists, Hit), nil
+			return found.entry, c.count(lists, hitOn(trip)), nil
 		}
-		if err == nil {
+		if err == nil && !trip.Graced() {
 			e, before := trip.Epoch(), found.generation
 			miss = func(ctx context.Context, late bool) (Entry, Source, error) {
 				found := look{generation: before}

@@ -68,9 +68,11 @@ func open(url string) (*crdb.DB, error) {
 	}, nil, nil)
 }
 
-func newKeeper(db *crdb.DB, url, ca string) *epoch.Keeper {
+func newKeeper(db *crdb.DB, url, ca string) *epoch.Keeper { return epoch.New(keeping(db, url, ca)) }
+
+func keeping(db *crdb.DB, url, ca string) epoch.Config {
 	cfg := redisfx.Config{URL: env.Secret(url), UseTLS: true, CAFile: ca, PoolSize: 16}
-	return epoch.New(epoch.Config{
+	return epoch.Config{
 		Region: "here", Store: epoch.NewPostgres(db), Log: zap.NewNop(),
 		Options: func() (*redis.Options, error) {
 			opts, err := cfg.Options()
@@ -80,7 +82,7 @@ func newKeeper(db *crdb.DB, url, ca string) *epoch.Keeper {
 			return opts, err
 		},
 		Recover: func(context.Context, *epoch.Epoch) error { return nil },
-	})
+	}
 }
 
 // process is what one instance of a service holds.
@@ -92,7 +94,11 @@ type process struct {
 
 func (w *world) process(changes ...func(*Config)) *process {
 	w.t.Helper()
-	k := newKeeper(w.db, w.stack.RedisURL, w.stack.CAFile)
+	return w.processOn(newKeeper(w.db, w.stack.RedisURL, w.stack.CAFile), changes...)
+}
+
+func (w *world) processOn(k *epoch.Keeper, changes ...func(*Config)) *process {
+	w.t.Helper()
 	k.Start()
 	made := Config{Region: "here", Epochs: k, Arbiter: NewPostgres(w.db), Log: zap.NewNop(), Metrics: prometheus.NewRegistry()}
 	for _, change := range changes {

@@ -22,12 +22,12 @@ func (c *Cache) Read(ctx context.Context, cell Cell, load Load) (Entry, Source, 
 	if trip != nil {
 		entry, hit, err := c.codec.get(ctx, trip, cell)
 		if hit {
-			return entry, c.count(items, Hit), nil
+			return entry, c.count(items, hitOn(trip)), nil
 		}
 		failed = err
 	}
 	miss := load.as(BypassNoRedis)
-	if trip != nil && failed == nil {
+	if trip != nil && failed == nil && !trip.Graced() {
 		e := trip.Epoch()
 		miss = func(ctx context.Context, _ bool) (Entry, Source, error) { return c.miss(ctx, e, cell, load) }
 	}
@@ -62,10 +62,15 @@ func (c *Cache) trip(ctx context.Context) *epoch.Trip {
 	if trip := epoch.TripFrom(ctx); trip != nil {
 		return trip
 	}
-	if e, err := c.cfg.Epochs.Current(); err == nil {
-		return e.Trip()
+	trip, _ := c.cfg.Epochs.Reading() // why there is none concerns writers
+	return trip
+}
+
+func hitOn(trip *epoch.Trip) Source {
+	if trip.Graced() {
+		return HitGraced
 	}
-	return nil
+	return Hit
 }
 
 // onward is what follows a first round trip that brought no hit.

@@ -7,6 +7,7 @@ type Source uint8
 const (
 	_             Source = iota
 	Hit                  // Redis
+	HitGraced            // Redis, while the database cannot say whether it still is the one that counts
 	Miss                 // the database, and the cell was filled
 	MissUnfilled         // the database; a write overtook the fill, or it failed
 	MissLeased           // the database, since another reader fills the cell
@@ -20,10 +21,12 @@ const (
 	sources = BypassNoRedis + 1
 )
 
+func (s Source) hit() bool { return s == Hit || s == HitGraced }
+
 // Outcome is hit, miss or bypass.
 func (s Source) Outcome() string {
 	switch {
-	case s == Hit:
+	case s.hit():
 		return "hit"
 	case s < BypassMarked:
 		return "miss"
@@ -37,6 +40,8 @@ func (s Source) Cause() string {
 	switch s {
 	case Hit, Miss:
 		return ""
+	case HitGraced:
+		return "available"
 	case MissUnfilled:
 		return "unfilled"
 	case MissLeased:
@@ -60,7 +65,7 @@ func (s Source) Cause() string {
 // that name.
 func (s Source) Status(cache string) string {
 	status := cache + "; hit"
-	if s != Hit {
+	if !s.hit() {
 		status = cache + "; fwd=" + s.Outcome()
 	}
 	switch cause := s.Cause(); {

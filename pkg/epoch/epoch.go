@@ -45,6 +45,7 @@ type Epoch struct {
 	client   *redis.Client
 	held     func(*Epoch) bool
 	until    atomic.Int64 // end of the lease, nanoseconds on the keeper's clock
+	grace    atomic.Int64 // the same of the lease's grace
 }
 
 // Number is the epoch's place in the order of incarnations. Cache keys carry

@@ -45,6 +45,9 @@ type Config struct {
 	Store   Store
 	Options func() (*redis.Options, error)
 	Recover Recovery // nil: wait until another process has opened the epoch
+	// Grace is how long after its lease an epoch still answers [Keeper.Reading]
+	// while Redis is the same and the database cannot be asked. Zero: not at all.
+	Grace   time.Duration
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 	Tracing trace.TracerProvider // optional
@@ -102,6 +105,32 @@ func (k *Keeper) Current() (*Epoch, error) {
 	return nil, k.Ready()
 }
 
+// Reading starts a trip for a request that does no more than read. Its replies
+// count while the lease lasts and, other than those of [Epoch.Do], in its grace.
+// It returns what Current returns.
+func (k *Keeper) Reading() (*Trip, error) {
+	e, err := k.Current()
+	if err != nil {
+		if e = k.current.Load(); e == nil || !k.graced(e) {
+			return nil, err
+		}
+	}
+	trip := e.Trip()
+	if k.cfg.Grace > 0 {
+		trip.keeper = k
+	}
+	return trip, nil
+}
+
+// Answers is nil while Reading starts trips, and otherwise the reason that it
+// does not.
+func (k *Keeper) Answers() error {
+	if e := k.current.Load(); e != nil && k.graced(e) {
+		return nil
+	}
+	return k.Ready()
+}
+
 // Ready is nil while an epoch is held, and otherwise the reason that it is not.
 func (k *Keeper) Ready() error {
 	if e := k.current.Load(); e != nil && k.now() < time.Duration(e.until.Load()) {
@@ -125,6 +154,10 @@ func (k *Keeper) now() time.Duration { return time.Since(k.base) }
 
 func (k *Keeper) held(e *Epoch) bool {
 	return k.current.Load() == e && k.now() < time.Duration(e.until.Load())
+}
+
+func (k *Keeper) graced(e *Epoch) bool {
+	return k.current.Load() == e && k.now() < time.Duration(e.grace.Load())
 }
 
 func (k *Keeper) run(ctx context.Context) {

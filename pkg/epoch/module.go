@@ -2,6 +2,7 @@ package epoch
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -17,6 +18,9 @@ import (
 // an epoch supplies a [Recovery]; one that supplies none waits for it.
 var Module = fx.Module("epoch", fx.Provide(provide))
 
+// Grace is the type of [Config].Grace as fx knows it.
+type Grace time.Duration
+
 type params struct {
 	fx.In
 
@@ -24,6 +28,7 @@ type params struct {
 	Redis    redisfx.Config
 	Database crdb.Config
 	Recover  Recovery `optional:"true"`
+	Grace    Grace    `optional:"true"`
 	Log      *zap.Logger
 	Metrics  prometheus.Registerer
 	Tracing  trace.TracerProvider
@@ -38,7 +43,7 @@ func provide(life fx.Lifecycle, p params) (*Keeper, error) {
 		return nil, err
 	}
 	k := New(Config{
-		Region: p.App.Region, Store: NewPostgres(db), Options: p.Redis.Options, Recover: p.Recover,
+		Region: p.App.Region, Store: NewPostgres(db), Options: p.Redis.Options, Recover: p.Recover, Grace: time.Duration(p.Grace),
 		Log: p.Log.Named("epoch"), Metrics: p.Metrics, Tracing: p.Tracing,
 	})
 	life.Append(fx.Hook{

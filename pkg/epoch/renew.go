@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"tandem.example/pkg/fault"
 )
 
 // sighting is when an epoch that is not open was first read. The wait before it
@@ -33,6 +35,7 @@ func (k *Keeper) renew(ctx context.Context, bound *incarnation) *incarnation {
 	row, err := k.cfg.Store.Get(short, k.cfg.Region) // model: epoch.pml, ASK
 	switch {
 	case err != nil:
+		k.grace(bound, sent, err)
 	case row.Identity != bound.identity && !fresh:
 		// The address may lead to the right server by now.
 		err = k.unbind(bound, row)
@@ -118,6 +121,19 @@ func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 	}
 	k.poke()
 	return ErrNotReady.Because(fmt.Errorf("epoch %d was just opened", row.Epoch))
+}
+
+// grace lets the epoch held last go on answering readers for one lease more, if
+// it is only the database that cannot be asked. Since each renewal that finds it
+// so grants no more than that, a process that slept has no grace either before it
+// has looked again.
+func (k *Keeper) grace(bound *incarnation, sent time.Duration, why error) {
+	e := k.current.Load()
+	if e == nil || e.identity != bound.identity || fault.KindOf(why) != fault.Unavailable {
+		return
+	}
+	last := time.Duration(e.until.Load()) + k.cfg.Grace
+	e.grace.Store(int64(min(sent+leaseFor, last)))
 }
 
 // hold extends the lease on the epoch, which may be new to this process.

@@ -2,6 +2,7 @@ package epoch
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -10,10 +11,12 @@ import (
 // trip: the guard adds the token check, the handler its read, and whoever needs
 // an answer first sends both. It belongs to one goroutine.
 type Trip struct {
-	epoch *Epoch
-	cmds  []redis.Cmder
-	room  [4]redis.Cmder // the usual trip needs no allocation of its own
-	err   error
+	epoch  *Epoch
+	keeper *Keeper // set if replies count in the grace of a lease, too
+	cmds   []redis.Cmder
+	room   [4]redis.Cmder // the usual trip needs no allocation of its own
+	err    error
+	graced bool
 }
 
 // Trip starts an empty trip.
@@ -36,9 +39,16 @@ func (t *Trip) Do(ctx context.Context) error {
 	if t.err == nil && len(t.cmds) > 0 {
 		t.err = t.epoch.Do(ctx, t.cmds...)
 		t.cmds = t.cmds[:0]
+		if t.keeper != nil && errors.Is(t.err, ErrLapsed) && t.keeper.graced(t.epoch) {
+			t.err, t.graced = nil, true
+		}
 	}
 	return t.err
 }
+
+// Graced tells that a reply counted only since the database was away, and
+// [Config].Grace has it so. Nothing but an answer to a reader may follow from it.
+func (t *Trip) Graced() bool { return t.graced }
 
 type tripKey struct{}
 

@@ -28,7 +28,7 @@ func Program(version string) daemon.Program { return daemon.New("resourcesd", ve
 func New(cfg Config, version string) fx.Option {
 	cfg.Database.Application = name
 	return fx.Options(
-		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Clerk, cfg.Relay),
+		fx.Supply(cfg.App, cfg.HTTP, cfg.Telemetry, cfg.Database, cfg.Redis, cfg.NATS, cfg.Tokens, cfg.Roles, cfg.Clerk, cfg.Relay, cfg.Cache),
 		fx.Supply(telemetry.Service{Name: name, Version: version, Region: cfg.App.Region}, natsfx.Name(name)),
 		telemetry.Module, fx.WithLogger(telemetry.FxLogger),
 		crdb.Module,

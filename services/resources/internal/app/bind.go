@@ -28,20 +28,24 @@ var bind = fx.Options(
 	// The row of an operation stays while a marker may ask for its outcome.
 	fx.Provide(func(c *coherent.Cache) relay.Asked { return c.Unsettled }),
 
+	// In the mode available cached reads, and the checks of their tokens, outlive
+	// the database for a while, and so does readiness.
+	fx.Provide(coherent.Settings.Grace),
+
 	httpserver.ProvideRoutes(resources.Routes),
 	httpserver.ProvideRoutes(api.Routes),
 
 	httpserver.ProvideCheck(func(r *bearer.Keyring) httpserver.Check {
 		return httpserver.Check{Name: "keys", Probe: r.Ready}
 	}),
-	httpserver.ProvideCheck(func(db *crdb.DB) httpserver.Check {
-		return httpserver.Check{Name: "database", Probe: db.Ping}
+	httpserver.ProvideCheck(func(db *crdb.DB, cache coherent.Settings) httpserver.Check {
+		return httpserver.Check{Name: "database", Probe: db.Ping, ToStart: cache.Available()}
 	}),
 	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
 		return httpserver.Check{Name: "redis", Probe: func(context.Context) error { return k.Reached() }}
 	}),
 	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
-		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Ready() }}
+		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Answers() }}
 	}),
 	httpserver.ProvideCheck(func(c *natsfx.Client) httpserver.Check {
 		// Without NATS everything is served, and announced later.

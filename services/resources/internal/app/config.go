@@ -3,6 +3,7 @@ package app
 import (
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/clerksession"
+	"tandem.example/pkg/coherent"
 	"tandem.example/pkg/crdb"
 	"tandem.example/pkg/env"
 	"tandem.example/pkg/httpserver"
@@ -24,12 +25,5 @@ type Config struct {
 	Roles     bearer.RoleConfig
 	Clerk     clerksession.Config
 	Relay     relay.Settings
-	CacheMode string `env:"CACHE_MODE" envDefault:"strict"`
-}
-
-// Check refuses a cache mode that this release does not have.
-func (c Config) Check(_ string, report func(variable, problem string)) {
-	if c.CacheMode != "strict" {
-		report("CACHE_MODE", "must be strict")
-	}
+	Cache     coherent.Settings
 }

@@ -1,0 +1,38 @@
+package coherent
+
+import (
+	"time"
+
+	"tandem.example/pkg/epoch"
+)
+
+// Settings is the cache's part of a service's environment.
+type Settings struct {
+	Mode string `env:"CACHE_MODE" envDefault:"strict"`
+	// AvailableFor is how long cached reads are answered without the database, in
+	// the mode available.
+	AvailableFor time.Duration `env:"CACHE_AVAILABLE_FOR" envDefault:"5m"`
+}
+
+const available = "available"
+
+// Check refuses what is not a mode, and an outage without an end.
+func (s Settings) Check(_ string, report func(variable, problem string)) {
+	if s.Mode != "strict" && s.Mode != available {
+		report("CACHE_MODE", "must be strict or available")
+	}
+	if s.AvailableFor < time.Second || s.AvailableFor > time.Hour {
+		report("CACHE_AVAILABLE_FOR", "must be between 1s and 1h")
+	}
+}
+
+// Available tells whether cached reads outlive the database.
+func (s Settings) Available() bool { return s.Mode == available }
+
+// Grace is what the mode means for the keeper of epochs.
+func (s Settings) Grace() epoch.Grace {
+	if !s.Available() {
+		return 0
+	}
+	return epoch.Grace(s.AvailableFor)
+}
