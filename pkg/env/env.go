@@ -31,13 +31,13 @@ func (a App) Check(appEnv string, report func(variable, problem string)) {
 	if a.Env != appEnv {
 		report("APP_ENV", "must be dev, test or prod")
 	}
-	if !plainName(a.Region) {
+	if !PlainName(a.Region) {
 		report("REGION", "must be 1 to 63 lower-case letters, digits or hyphens")
 	}
 }
 
-// plainName keeps a region usable in keys, subjects and labels.
-func plainName(s string) bool {
+// PlainName tells whether a region's name can be part of keys, subjects and labels.
+func PlainName(s string) bool {
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' {
 			return false

@@ -58,7 +58,7 @@ func (l *loader) set(field reflect.Value, sf reflect.StructField, variable strin
 	}
 	field.Set(one.Elem().Field(0))
 	secret, ok := reflect.TypeAssert[Secret](field)
-	if ok && l.appEnv == Production && secret.placeholder() {
+	if ok && l.appEnv == Production && secret.Placeholder() {
 		l.add(variable, "is a known default value: set one of your own")
 	}
 }

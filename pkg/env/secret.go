@@ -53,9 +53,9 @@ func (s Secret) Weakness() string {
 	return ""
 }
 
-// placeholder reports whether s is what somebody forgot to replace. Of a URL
+// Placeholder reports whether s is what somebody forgot to replace. Of a URL
 // only the password counts.
-func (s Secret) placeholder() bool {
+func (s Secret) Placeholder() bool {
 	text := string(s)
 	if strings.Contains(text, "://") {
 		u, err := url.Parse(text)

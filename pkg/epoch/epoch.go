@@ -1,4 +1,5 @@
-// Package epoch binds a process to one incarnation of its region's Redis.
+// Package epoch binds a process to one incarnation of its region's Redis, and to
+// one of each other region's that it writes to.
 //
 // A Redis that was restarted, restored from a dump, failed over or split in two
 // may have forgotten a write marker or remember a revoked token. It cannot be
@@ -13,6 +14,9 @@
 // that is bounded over one lease, on database clocks within its offset limit,
 // and on servers that close their clients' connections when they are demoted,
 // as Sentinel and managed services do.
+//
+// Several regions share a database, each with a Redis of its own that only its
+// own instances declare current and open; see [Regions].
 package epoch
 
 import (
@@ -33,20 +37,25 @@ var (
 	ErrUnavailable = fault.New(fault.Unavailable, "redis_unavailable", "the token store cannot be reached").After(time.Second)
 )
 
-// ErrSecondRegion is why a second region never becomes ready: a writer marks
-// cells in its own region's Redis only, so those of the other would go stale.
-var ErrSecondRegion = errors.New("another REGION uses this database already")
+// ErrUnknownRegion is why nothing is done that must be done in every region, or in
+// one that this process does not know: what is left out there would be served on.
+var ErrUnknownRegion = errors.New("REDIS_PEERS does not name a region that uses this database")
 
 // Epoch is one incarnation of Redis as this process knows it. It is safe for
 // concurrent use and stays usable, though not held, after it has passed.
 type Epoch struct {
+	region   string
 	number   int64
 	identity string
 	client   *redis.Client
 	held     func(*Epoch) bool
-	until    atomic.Int64 // end of the lease, nanoseconds on the keeper's clock
-	grace    atomic.Int64 // the same of the lease's grace
+	until    atomic.Int64             // end of the lease, nanoseconds on the keeper's clock
+	grace    atomic.Int64             // the same of the lease's grace
+	others   atomic.Pointer[[]string] // the other regions, known as long as the lease lasts
 }
+
+// Region is whose Redis it is.
+func (e *Epoch) Region() string { return e.region }
 
 // Number is the epoch's place in the order of incarnations. Cache keys carry
 // it, and write statements compare it with the database's row.

@@ -87,8 +87,8 @@ func (i *incarnation) confirm(ctx context.Context) error {
 	return err
 }
 
-func (i *incarnation) epoch(number int64, held func(*Epoch) bool) *Epoch {
-	return &Epoch{number: number, identity: i.identity, client: i.client, held: held}
+func (i *incarnation) epoch(region string, number int64, held func(*Epoch) bool) *Epoch {
+	return &Epoch{region: region, number: number, identity: i.identity, client: i.client, held: held}
 }
 
 // close is safe on nil. Commands under way fail.

@@ -28,10 +28,10 @@ const (
 	clockOffset = 500 * time.Millisecond
 )
 
-// Store is the region's row in the database; *Postgres is one.
+// Store is the rows in the database; *Postgres is one.
 type Store interface {
 	Get(ctx context.Context, region string) (Row, error)
-	Advance(ctx context.Context, region string, from int64, identity string) (won bool, err error)
+	Advance(ctx context.Context, region string, from int64, identity string, peers []string) (won bool, err error)
 	MarkReady(ctx context.Context, region string, epoch int64) error
 }
 
@@ -47,7 +47,11 @@ type Config struct {
 	Recover Recovery // nil: wait until another process has opened the epoch
 	// Grace is how long after its lease an epoch still answers [Keeper.Reading]
 	// while Redis is the same and the database cannot be asked. Zero: not at all.
-	Grace   time.Duration
+	Grace time.Duration
+	Peers []string // the other regions that this process can reach
+	// Peer is set for a region that is not this process's own: its epochs are
+	// followed, and left to its own instances to declare and to open.
+	Peer    bool
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 	Tracing trace.TracerProvider // optional
@@ -66,7 +70,10 @@ type Keeper struct {
 	redis  error      // what the last renewal saw of Redis alone
 	cancel context.CancelFunc
 	done   chan struct{}
-	seen   sighting // owned by the renewing goroutine
+
+	// Owned by the renewing goroutine.
+	seen    sighting
+	strange string // the regions that were last complained of
 }
 
 // New makes a Keeper; Start makes it work.

@@ -66,22 +66,6 @@ func TestARecoveryMayTakeLong(t *testing.T) {
 	}
 }
 
-// Two regions over one database would mark each other's cells in vain.
-func TestASecondRegionIsRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	store := epoch.NewPostgres(w.db)
-	if won, err := store.Advance(t.Context(), "here", 0, "a"); err != nil || !won {
-		t.Fatalf("the first region: %t, %v", won, err)
-	}
-	if _, err := store.Advance(t.Context(), "there", 0, "b"); !errors.Is(err, epoch.ErrSecondRegion) {
-		t.Errorf("a second region: %v", err)
-	}
-	if won, err := store.Advance(t.Context(), "here", 0, "b"); err != nil || won {
-		t.Errorf("the same region once more: %t, %v", won, err)
-	}
-}
-
 // A restarted Redis has lost its data, or has it back from an old dump: another
 // epoch, which opens only after every lease on the one before has ended.
 func TestARestartedRedisIsAnotherEpoch(t *testing.T) {

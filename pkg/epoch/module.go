@@ -2,6 +2,8 @@ package epoch
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,8 +16,9 @@ import (
 	"tandem.example/pkg/redisfx"
 )
 
-// Module provides *Keeper, renewing from start to stop. A service that can open
-// an epoch supplies a [Recovery]; one that supplies none waits for it.
+// Module provides *Regions and, of them, the *Keeper of the service's own region,
+// renewing from start to stop. A service that can open an epoch supplies a
+// [Recovery]; one that supplies none waits for it.
 var Module = fx.Module("epoch", fx.Provide(provide))
 
 // Grace is the type of [Config].Grace as fx knows it.
@@ -34,24 +37,39 @@ type params struct {
 	Tracing  trace.TracerProvider
 }
 
-func provide(life fx.Lifecycle, p params) (*Keeper, error) {
-	// A connection of its own: a lease must not be lost in the queue for a busy
+func provide(life fx.Lifecycle, p params) (*Keeper, *Regions, error) {
+	peers, err := p.Redis.PeersOf(p.App.Region)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Connections of their own: a lease must not be lost in the queue for a busy
 	// pool, since with it go all reads.
-	p.Database.MaxConns = 1
+	p.Database.MaxConns = int32(1 + len(peers))
 	db, err := crdb.Open(p.Database, nil, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	k := New(Config{
-		Region: p.App.Region, Store: NewPostgres(db), Options: p.Redis.Options, Recover: p.Recover, Grace: time.Duration(p.Grace),
-		Log: p.Log.Named("epoch"), Metrics: p.Metrics, Tracing: p.Tracing,
+	names := slices.Sorted(maps.Keys(peers))
+	own := New(Config{
+		Region: p.App.Region, Store: NewPostgres(db), Options: p.Redis.Options, Recover: p.Recover, Peers: names,
+		Grace: time.Duration(p.Grace),
+		Log:   p.Log.Named("epoch"), Metrics: p.Metrics, Tracing: p.Tracing,
 	})
+	others := make([]*Keeper, 0, len(peers))
+	for _, name := range names {
+		others = append(others, New(Config{
+			Region: name, Store: NewPostgres(db), Options: peers[name].Options, Peer: true,
+			Log: p.Log.Named("epoch").With(zap.String("peer", name)), Tracing: p.Tracing,
+			Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"peer": name}, prometheus.WrapRegistererWithPrefix("peer_", p.Metrics)),
+		}))
+	}
+	all := NewRegions(own, others...)
 	life.Append(fx.Hook{
-		OnStart: func(context.Context) error { k.Start(); return nil },
+		OnStart: func(context.Context) error { all.Start(); return nil },
 		OnStop: func(ctx context.Context) error {
 			defer db.Close()
-			return k.Stop(ctx)
+			return all.Stop(ctx)
 		},
 	})
-	return k, nil
+	return own, all, nil
 }

@@ -40,6 +40,9 @@ func (k *Keeper) renew(ctx context.Context, bound *incarnation) *incarnation {
 		// The address may lead to the right server by now.
 		err = k.unbind(bound, row)
 		bound = nil
+	case row.Identity != bound.identity && k.cfg.Peer:
+		k.current.Store(nil)
+		err = ErrNotReady.Because(fmt.Errorf("redis of %s is another server than in its epoch %d", k.cfg.Region, row.Epoch))
 	case row.Identity != bound.identity:
 		err = k.advance(short, bound, row)
 	case !row.Ready:
@@ -86,7 +89,11 @@ func (k *Keeper) unbind(bound *incarnation, row Row) error {
 // model: epoch.pml, ADVANCE
 func (k *Keeper) advance(ctx context.Context, bound *incarnation, row Row) error {
 	k.current.Store(nil)
-	won, err := k.cfg.Store.Advance(ctx, k.cfg.Region, row.Epoch, bound.identity)
+	peers := k.cfg.Peers
+	if k.cfg.Recover == nil {
+		peers = nil // a region among others is entered by who can open it at once: they wait for it
+	}
+	won, err := k.cfg.Store.Advance(ctx, k.cfg.Region, row.Epoch, bound.identity, peers)
 	if err != nil {
 		return err
 	}
@@ -99,7 +106,8 @@ func (k *Keeper) advance(ctx context.Context, bound *incarnation, row Row) error
 
 // open makes a new epoch serve: when every lease on the one before has ended,
 // and the tokens revoked meanwhile are gone from this server. The first epoch of
-// a region has none before it.
+// the first region has none before it. That of another waits, too: for the leases
+// of those who do not know yet that there is such a region.
 // model: epoch.pml, OPEN
 func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 	if k.seen.epoch != row.Epoch {
@@ -108,12 +116,12 @@ func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 	if k.cfg.Recover == nil {
 		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for auth to open it", row.Epoch))
 	}
-	if row.Epoch > 1 && k.now() < k.seen.at+leaseFor+clockOffset {
+	if (row.Epoch > 1 || len(row.Others) > 0) && k.now() < k.seen.at+leaseFor+clockOffset {
 		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for the leases before it", row.Epoch))
 	}
 	ctx, cancel := context.WithTimeout(ctx, recoverWithin)
 	defer cancel()
-	if err := k.cfg.Recover(ctx, bound.epoch(row.Epoch, k.held)); err != nil {
+	if err := k.cfg.Recover(ctx, bound.epoch(k.cfg.Region, row.Epoch, k.held)); err != nil {
 		return ErrNotReady.Because(fmt.Errorf("recover epoch %d: %w", row.Epoch, err))
 	}
 	if err := k.cfg.Store.MarkReady(ctx, k.cfg.Region, row.Epoch); err != nil {
@@ -141,10 +149,12 @@ func (k *Keeper) grace(bound *incarnation, sent time.Duration, why error) {
 func (k *Keeper) hold(bound *incarnation, row Row, sent time.Duration) {
 	e := k.current.Load()
 	if e == nil || e.number != row.Epoch {
-		e = bound.epoch(row.Epoch, k.held)
+		e = bound.epoch(k.cfg.Region, row.Epoch, k.held)
 		k.metrics.changes.Inc()
 		k.cfg.Log.Info("epoch held", zap.Int64("epoch", row.Epoch), zap.String("identity", bound.identity))
 	}
+	e.others.Store(&row.Others) // first: the lease vouches for it
+	k.complain(row.Others)
 	e.until.Store(int64(sent + leaseFor))
 	k.current.Store(e)
 	k.metrics.number.Set(float64(row.Epoch))

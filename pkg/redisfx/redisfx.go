@@ -36,6 +36,7 @@ type Config struct {
 	UseTLS   bool       `env:"REDIS_USE_TLS" envDefault:"true"`
 	CAFile   string     `env:"REDIS_CA_FILE"`
 	PoolSize int        `env:"REDIS_POOL_SIZE" envDefault:"32"`
+	Peers    env.Secret `env:"REDIS_PEERS"`
 }
 
 // Check refuses plain text, and outside development a server that anybody may
@@ -44,6 +45,7 @@ func (c Config) Check(appEnv string, report func(variable, problem string)) {
 	if c.PoolSize < 1 {
 		report("REDIS_POOL_SIZE", "must be at least 1")
 	}
+	c.checkPeers(appEnv, report)
 	if c.URL == "" {
 		return // reported as missing
 	}
