@@ -47,4 +47,7 @@
 // ever. The holder of a shard deletes what is older, a thousand rows at a time.
 // What was said of the order does not change: a row that goes is published, and
 // so is everything below it.
+//
+// The key by which a request can be repeated (idempotency_key), and the answer that
+// was kept with it, go from their row after a day.
 package relay

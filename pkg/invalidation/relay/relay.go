@@ -69,6 +69,8 @@ type Relay struct {
 
 	held atomic.Pointer[[]int64] // what shards were last, for the one that tidies
 
+	slice byte // of the keys of requests, to be looked through next; owned by the one that tidies
+
 	// Owned by the goroutine.
 	shards      []int64
 	leaseUntil  time.Time

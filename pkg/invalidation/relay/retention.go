@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -61,6 +62,14 @@ func (r *Relay) tidy(ctx context.Context) (more bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tidyWithin)
 	defer cancel()
+	if slices.Contains(*held, 0) { // one of all relays
+		if more, err = r.store.expire(ctx, r.slice, tidyRows); err != nil {
+			return false, err
+		}
+		if !more {
+			r.slice = (r.slice + 1) % keySlices
+		}
+	}
 	keep := retainFor
 	if r.cfg.Asked != nil {
 		age, err := r.cfg.Asked(ctx)

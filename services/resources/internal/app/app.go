@@ -15,6 +15,7 @@ import (
 	"tandem.example/pkg/invalidation/relay"
 	"tandem.example/pkg/natsfx"
 	"tandem.example/pkg/telemetry"
+	"tandem.example/services/resources/internal/idempotency"
 	"tandem.example/services/resources/internal/resources"
 	"tandem.example/services/resources/migrations"
 )
@@ -38,6 +39,7 @@ func New(cfg Config, version string) fx.Option {
 		clerksession.Module,
 		coherent.Module,
 		relay.Module,
+		idempotency.Module,
 		resources.Module,
 		httpserver.Module,
 		bind,

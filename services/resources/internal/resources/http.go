@@ -11,6 +11,7 @@ import (
 	"tandem.example/pkg/coherent"
 	"tandem.example/pkg/fault"
 	"tandem.example/pkg/httpserver"
+	"tandem.example/services/resources/internal/idempotency"
 )
 
 // The scopes this service asks for.
@@ -78,20 +79,24 @@ func (h handlers) create(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	once, err := idempotency.From(c, by.Tenant, by.Subject, "")
+	if err != nil {
+		return err
+	}
 	draft, err := httpserver.Decode[Draft](c)
 	if err != nil {
 		return err
 	}
-	id, entry, err := h.registry.Create(c.UserContext(), by, draft)
+	w, err := h.registry.Create(c.UserContext(), by, draft, once)
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderLocation, "/v1/resources/"+id.String())
-	return send(c, fiber.StatusCreated, entry)
+	c.Set(fiber.HeaderLocation, "/v1/resources/"+w.ID.String())
+	return sendWritten(c, fiber.StatusCreated, w)
 }
 
 func (h handlers) replace(c *fiber.Ctx) error {
-	by, id, match, err := target(c)
+	t, err := targetOf(c)
 	if err != nil {
 		return err
 	}
@@ -99,15 +104,15 @@ func (h handlers) replace(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	entry, err := h.registry.Replace(c.UserContext(), by, id, draft, match)
+	w, err := h.registry.Replace(c.UserContext(), t.by, t.id, draft, t.match, t.once)
 	if err != nil {
 		return err
 	}
-	return send(c, fiber.StatusOK, entry)
+	return sendWritten(c, fiber.StatusOK, w)
 }
 
 func (h handlers) patch(c *fiber.Ctx) error {
-	by, id, match, err := target(c)
+	t, err := targetOf(c)
 	if err != nil {
 		return err
 	}
@@ -118,23 +123,23 @@ func (h handlers) patch(c *fiber.Ctx) error {
 		}
 		return err
 	}
-	entry, err := h.registry.Patch(c.UserContext(), by, id, patch, match)
+	w, err := h.registry.Patch(c.UserContext(), t.by, t.id, patch, t.match, t.once)
 	if err != nil {
 		return err
 	}
-	return send(c, fiber.StatusOK, entry)
+	return sendWritten(c, fiber.StatusOK, w)
 }
 
 func (h handlers) remove(c *fiber.Ctx) error {
-	by, id, match, err := target(c)
+	t, err := targetOf(c)
 	if err != nil {
 		return err
 	}
-	if err := h.registry.Delete(c.UserContext(), by, id, match); err != nil {
+	w, err := h.registry.Delete(c.UserContext(), t.by, t.id, t.match, t.once)
+	if err != nil {
 		return err
 	}
-	c.Status(fiber.StatusNoContent)
-	return nil
+	return sendWritten(c, fiber.StatusNoContent, w)
 }
 
 func actor(c *fiber.Ctx) (Actor, error) {
@@ -145,16 +150,26 @@ func actor(c *fiber.Ctx) (Actor, error) {
 	return Actor{Tenant: p.Tenant, Subject: p.Subject}, nil
 }
 
-// target reads what every change of one resource needs.
-func target(c *fiber.Ctx) (by Actor, id ID, match Match, err error) {
-	if by, err = actor(c); err != nil {
-		return by, id, nil, err
+// target is what every change of one resource needs.
+type target struct {
+	by    Actor
+	id    ID
+	match Match
+	once  idempotency.Request
+}
+
+func targetOf(c *fiber.Ctx) (t target, err error) {
+	if t.by, err = actor(c); err != nil {
+		return t, err
 	}
-	if id, err = ParseID(c.Params("id")); err != nil {
-		return by, id, nil, err
+	if t.id, err = ParseID(c.Params("id")); err != nil {
+		return t, err
 	}
-	match, err = condition(c)
-	return by, id, match, err
+	if t.match, err = condition(c); err != nil {
+		return t, err
+	}
+	t.once, err = idempotency.From(c, t.by.Tenant, t.by.Subject, t.id.String())
+	return t, err
 }
 
 // condition reads all lines of If-Match as one list (RFC 9110 §5.3). A header
@@ -178,6 +193,18 @@ func send(c *fiber.Ctx, status int, entry coherent.Entry) error {
 	c.Set(fiber.HeaderCacheControl, private)
 	c.Set(fiber.HeaderContentType, httpserver.JSON)
 	return c.Send(entry.Body)
+}
+
+// sendWritten writes the answer to a write, which has no body after a deletion.
+func sendWritten(c *fiber.Ctx, status int, w Written) error {
+	if w.Replayed {
+		idempotency.Announce(c)
+	}
+	if status == fiber.StatusNoContent {
+		c.Status(status)
+		return nil
+	}
+	return send(c, status, w.Entry)
 }
 
 // asksFresh tells a reader that wants the database's answer (RFC 9111 §5.2.1.4).

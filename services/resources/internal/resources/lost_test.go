@@ -17,6 +17,7 @@ import (
 	"tandem.example/pkg/env"
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/redisfx"
+	"tandem.example/services/resources/internal/idempotency"
 	"tandem.example/services/resources/internal/resources"
 	"tandem.example/services/resources/migrations"
 )
@@ -43,15 +44,15 @@ func (s *lossy) lose(run func() (resources.Resource, error)) (resources.Resource
 	return r, err
 }
 
-func (s *lossy) Insert(ctx context.Context, op coherent.Operation, r resources.Resource) (resources.Resource, error) {
+func (s *lossy) Insert(ctx context.Context, op resources.Operation, r resources.Resource) (resources.Resource, error) {
 	return s.lose(func() (resources.Resource, error) { return s.Store.Insert(ctx, op, r) })
 }
 
-func (s *lossy) Update(ctx context.Context, op coherent.Operation, r resources.Resource, versions []int64) (resources.Resource, error) {
+func (s *lossy) Update(ctx context.Context, op resources.Operation, r resources.Resource, versions []int64) (resources.Resource, error) {
 	return s.lose(func() (resources.Resource, error) { return s.Store.Update(ctx, op, r, versions) })
 }
 
-func (s *lossy) Delete(ctx context.Context, op coherent.Operation, r resources.Resource, versions []int64) (resources.Resource, error) {
+func (s *lossy) Delete(ctx context.Context, op resources.Operation, r resources.Resource, versions []int64) (resources.Resource, error) {
 	return s.lose(func() (resources.Resource, error) { return s.Store.Delete(ctx, op, r, versions) })
 }
 
@@ -88,7 +89,7 @@ func registry(t *testing.T) (*resources.Registry, *lossy, *crdb.DB) {
 		}
 	}
 	store := &lossy{Store: resources.NewPostgres(db)}
-	return resources.NewRegistry(cache, store, silent{}), store, db
+	return resources.NewRegistry(cache, store, silent{}, idempotency.NewOnce(idempotency.NewPostgres(db), idempotency.NewRedis(keeper))), store, db
 }
 
 func TestAnAnswerThatIsLostIsFoundOut(t *testing.T) {
@@ -108,21 +109,23 @@ func TestAnAnswerThatIsLostIsFoundOut(t *testing.T) {
 				}
 			}
 			arm(store)
-			id, entry, err := g.Create(ctx, by, resources.Draft{Type: new("invoice"), Name: new("n")})
-			is("create", entry, err, 1)
+			none := idempotency.Request{}
+			w, err := g.Create(ctx, by, resources.Draft{Type: new("invoice"), Name: new("n")}, none)
+			is("create", w.Entry, err, 1)
+			id := w.ID
 			arm(store)
-			entry, err = g.Replace(ctx, by, id, resources.Draft{Name: new("m")}, resources.Match{1})
-			is("replace", entry, err, 2)
+			w, err = g.Replace(ctx, by, id, resources.Draft{Name: new("m")}, resources.Match{1}, none)
+			is("replace", w.Entry, err, 2)
 			arm(store)
-			entry, err = g.Patch(ctx, by, id, resources.Patch{Name: jsontext.Value(`"o"`)}, nil)
-			is("patch", entry, err, 3)
+			w, err = g.Patch(ctx, by, id, resources.Patch{Name: jsontext.Value(`"o"`)}, nil, none)
+			is("patch", w.Entry, err, 3)
 			read, _, err := g.Get(ctx, "t", id, false)
 			is("read", read, err, 3)
-			if string(read.Body) != string(entry.Body) {
-				t.Errorf("answered %s, and it is %s", entry.Body, read.Body)
+			if string(read.Body) != string(w.Entry.Body) {
+				t.Errorf("answered %s, and it is %s", w.Entry.Body, read.Body)
 			}
 			arm(store)
-			if err := g.Delete(ctx, by, id, resources.Match{3}); err != nil {
+			if _, err := g.Delete(ctx, by, id, resources.Match{3}, none); err != nil {
 				t.Fatal(err)
 			}
 			if _, _, err := g.Get(ctx, "t", id, false); !errors.Is(err, resources.ErrNotFound) {

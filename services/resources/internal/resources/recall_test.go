@@ -15,11 +15,9 @@ import (
 	"tandem.example/pkg/env"
 	"tandem.example/pkg/epoch"
 	"tandem.example/pkg/invalidation/relay"
-	"tandem.example/pkg/redisfx"
+	"tandem.example/services/resources/internal/idempotency"
 	"tandem.example/services/resources/migrations"
 )
-
-func TestMain(m *testing.M) { devstack.Main(m) }
 
 // lossy is a store whose next write takes effect, but its answer is lost and
 // something happens before anybody asks for it.
@@ -29,11 +27,11 @@ type lossy struct {
 	then func()
 }
 
-func (l *lossy) Insert(ctx context.Context, op coherent.Operation, r Resource) (Resource, error) {
+func (l *lossy) Insert(ctx context.Context, op Operation, r Resource) (Resource, error) {
 	return l.lose(l.Postgres.Insert(ctx, op, r))
 }
 
-func (l *lossy) Update(ctx context.Context, op coherent.Operation, r Resource, versions []int64) (Resource, error) {
+func (l *lossy) Update(ctx context.Context, op Operation, r Resource, versions []int64) (Resource, error) {
 	return l.lose(l.Postgres.Update(ctx, op, r, versions))
 }
 
@@ -51,24 +49,19 @@ type nobody struct{}
 
 func (nobody) Nudge(string) {}
 
-func newRegistry(t *testing.T) (*Registry, *lossy) {
+func newRegistry(t *testing.T) (*Registry, *lossy, *devstack.Stack) {
 	t.Helper()
 	stack := devstack.T(t, devstack.Options{Database: true, OwnRedis: true})
-	url := env.Secret(stack.DatabaseURL)
-	err := crdb.Migrate(t.Context(), url, zap.NewNop(), epoch.Migrations(), coherent.Migrations(), relay.Migrations(), migrations.Set())
+	err := crdb.Migrate(t.Context(), env.Secret(stack.DatabaseURL), zap.NewNop(), epoch.Migrations(), coherent.Migrations(), relay.Migrations(), migrations.Set())
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := crdb.Open(crdb.Config{URL: url, MaxConns: 8, ConnectTimeout: time.Minute, StatementTimeout: 20 * time.Second}, nil, nil)
+	db, err := open(stack.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	redis := redisfx.Config{URL: env.Secret(stack.RedisURL), UseTLS: true, CAFile: stack.CAFile, PoolSize: 8}
-	keeper := epoch.New(epoch.Config{
-		Region: "here", Store: epoch.NewPostgres(db), Options: redis.Options, Log: zap.NewNop(),
-		Recover: func(context.Context, *epoch.Epoch) error { return nil },
-	})
+	keeper := newKeeper(db, stack.RedisURL, stack.CAFile)
 	keeper.Start()
 	cache := coherent.New(coherent.Config{Region: "here", Epochs: keeper, Arbiter: coherent.NewPostgres(db), Log: zap.NewNop()})
 	t.Cleanup(func() {
@@ -86,33 +79,35 @@ func newRegistry(t *testing.T) (*Registry, *lossy) {
 		}
 	}
 	store := &lossy{Postgres: NewPostgres(db)}
-	return NewRegistry(cache, store, nobody{}), store
+	return NewRegistry(cache, store, nobody{}, once(db, keeper)), store, stack
 }
 
 // A write's answer is lost, and somebody else writes before it is settled. The
 // writer hears of its own version, not of one that it never saw.
 func TestALostAnswerIsTheWritersOwn(t *testing.T) {
 	t.Parallel()
-	registry, store := newRegistry(t)
+	registry, store, _ := newRegistry(t)
 	ctx, by := t.Context(), Actor{Tenant: "t", Subject: "s"}
 	text := func(s string) *string { return &s }
 	store.then = func() {}
-	made, entry, err := registry.Create(ctx, by, Draft{Type: text("note"), Name: text("first")})
+	none := idempotency.Request{}
+	w, err := registry.Create(ctx, by, Draft{Type: text("note"), Name: text("first")}, none)
 	if err != nil {
 		t.Fatal(err)
 	}
+	made, entry := w.ID, w.Entry
 	if read, _, err := registry.Get(ctx, by.Tenant, made, true); err != nil || string(read.Body) != string(entry.Body) {
 		t.Fatalf("created %s, read %s: %v", entry.Body, read.Body, err)
 	}
 	store.then = func() {
-		if _, err := registry.Replace(ctx, by, made, Draft{Name: text("theirs")}, nil); err != nil {
+		if _, err := registry.Replace(ctx, by, made, Draft{Name: text("theirs")}, nil, none); err != nil {
 			t.Error(err)
 		}
 	}
-	entry, err = registry.Replace(ctx, by, made, Draft{Name: text("mine")}, nil)
-	if err != nil {
+	if w, err = registry.Replace(ctx, by, made, Draft{Name: text("mine")}, nil, none); err != nil {
 		t.Fatal(err)
 	}
+	entry = w.Entry
 	var got Resource
 	if err := json.Unmarshal(entry.Body, &got); err != nil {
 		t.Fatal(err)
@@ -124,12 +119,12 @@ func TestALostAnswerIsTheWritersOwn(t *testing.T) {
 		t.Errorf("version %d is read: %v", read.Version, err)
 	}
 	store.then = func() {
-		if err := registry.Delete(ctx, by, made, nil); err != nil {
+		if _, err := registry.Delete(ctx, by, made, nil, none); err != nil {
 			t.Error(err)
 		}
 	}
-	if entry, err = registry.Replace(ctx, by, made, Draft{Name: text("last")}, nil); err != nil || entry.Version != 4 {
-		t.Errorf("a write that was deleted since: version %d, %v", entry.Version, err)
+	if w, err = registry.Replace(ctx, by, made, Draft{Name: text("last")}, nil, none); err != nil || w.Entry.Version != 4 {
+		t.Errorf("a write that was deleted since: version %d, %v", w.Entry.Version, err)
 	}
 	if _, _, err := registry.Get(ctx, by.Tenant, made, false); !errors.Is(err, ErrNotFound) {
 		t.Errorf("read after the deletion: %v", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem.example/pkg/coherent"
+	"tandem.example/services/resources/internal/idempotency"
 )
 
 // Store is what the registry needs of the database. Each method is one
@@ -16,9 +17,9 @@ type Store interface {
 	// The writes take effect together with their operation row, and only in the
 	// operation's epoch. They return errNothing if there was nothing to change,
 	// and otherwise the resource as it is now.
-	Insert(ctx context.Context, op coherent.Operation, r Resource) (Resource, error)
-	Update(ctx context.Context, op coherent.Operation, r Resource, versions []int64) (Resource, error)
-	Delete(ctx context.Context, op coherent.Operation, r Resource, versions []int64) (Resource, error)
+	Insert(ctx context.Context, op Operation, r Resource) (Resource, error)
+	Update(ctx context.Context, op Operation, r Resource, versions []int64) (Resource, error)
+	Delete(ctx context.Context, op Operation, r Resource, versions []int64) (Resource, error)
 	// WrittenAt is when an operation took effect.
 	WrittenAt(ctx context.Context, op coherent.Operation) (time.Time, error)
 }
@@ -30,6 +31,13 @@ type Reader interface {
 	// GetAll returns those that there are, in any order.
 	GetAll(ctx context.Context, tenant string, ids []ID) ([]Resource, error)
 	List(ctx context.Context, q Query) ([]Resource, error)
+}
+
+// Operation is one attempt at what a request asks for.
+type Operation struct {
+	coherent.Operation
+
+	Once idempotency.Request
 }
 
 var errNothing = errors.New("no row was changed")
@@ -46,11 +54,12 @@ type Registry struct {
 	cache  *coherent.Cache
 	store  Store
 	events Announcer
+	once   *idempotency.Once
 }
 
 // NewRegistry makes a registry.
-func NewRegistry(cache *coherent.Cache, store Store, events Announcer) *Registry {
-	return &Registry{cache, store, events}
+func NewRegistry(cache *coherent.Cache, store Store, events Announcer, once *idempotency.Once) *Registry {
+	return &Registry{cache, store, events, once}
 }
 
 // Get reads one resource, from the cache unless fresh is asked for. It returns
@@ -70,40 +79,42 @@ func (g *Registry) Get(ctx context.Context, tenant string, id ID, fresh bool) (c
 }
 
 // Create makes a resource under a new id. It returns [ErrInvalid].
-func (g *Registry) Create(ctx context.Context, by Actor, d Draft) (ID, coherent.Entry, error) {
+func (g *Registry) Create(ctx context.Context, by Actor, d Draft, once idempotency.Request) (Written, error) {
 	kind, c, err := d.parse("")
 	if err != nil {
-		return ID{}, coherent.Entry{}, err
+		return Written{}, err
 	}
 	r := c.onto(Resource{ID: NewID(), Type: kind, Owner: by.Subject, Tenant: by.Tenant, Version: 1})
 	change := r.change()
 	change.Item = "" // the id was made just now
 	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-		made, err := g.store.Insert(ctx, op, r)
+		made, err := g.store.Insert(ctx, Operation{op, once}, r)
 		if errors.Is(err, errNothing) {
 			return coherent.Entry{}, coherent.ErrAgain
 		}
-		return g.wrote(made, err)
+		return g.wrote(made, g.once.Clash(ctx, once, err))
 	}
 	change.Recall = func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
 		return g.recall(ctx, op, version, r)
 	}
-	entry, err := g.cache.Write(ctx, change)
-	return r.ID, entry, err
+	return g.do(ctx, once, func(ctx context.Context) (Written, error) {
+		entry, err := g.cache.Write(ctx, change)
+		return Written{ID: r.ID, Entry: entry}, err
+	})
 }
 
 // Replace puts a new content in the place of the old. It returns [ErrNotFound],
 // [ErrInvalid] and [ErrPrecondition].
-func (g *Registry) Replace(ctx context.Context, by Actor, id ID, d Draft, m Match) (coherent.Entry, error) {
-	return g.edit(ctx, by, id, m, func(now Resource) (Resource, Match, error) {
+func (g *Registry) Replace(ctx context.Context, by Actor, id ID, d Draft, m Match, once idempotency.Request) (Written, error) {
+	return g.edit(ctx, by, id, m, once, func(now Resource) (Resource, Match, error) {
 		_, c, err := d.parse(now.Type)
 		return c.onto(now), m, err
 	})
 }
 
 // Patch merges a patch into the content. It returns what Replace returns.
-func (g *Registry) Patch(ctx context.Context, by Actor, id ID, p Patch, m Match) (coherent.Entry, error) {
-	return g.edit(ctx, by, id, m, func(now Resource) (Resource, Match, error) {
+func (g *Registry) Patch(ctx context.Context, by Actor, id ID, p Patch, m Match, once idempotency.Request) (Written, error) {
+	return g.edit(ctx, by, id, m, once, func(now Resource) (Resource, Match, error) {
 		d, err := p.apply(now)
 		if err != nil {
 			return now, m, err
@@ -116,7 +127,9 @@ func (g *Registry) Patch(ctx context.Context, by Actor, id ID, p Patch, m Match)
 // edit reads, lets next make the new content of what was read, and writes that
 // if the version still satisfies the Match it returned. Type, tenant and owner
 // never change, so an old reading of those is good enough.
-func (g *Registry) edit(ctx context.Context, by Actor, id ID, m Match, next func(Resource) (Resource, Match, error)) (coherent.Entry, error) {
+func (g *Registry) edit(
+	ctx context.Context, by Actor, id ID, m Match, once idempotency.Request, next func(Resource) (Resource, Match, error),
+) (Written, error) {
 	prepare := func(ctx context.Context) (Resource, Match, error) {
 		now, err := g.store.Get(ctx, by.Tenant, id)
 		if err != nil {
@@ -127,55 +140,60 @@ func (g *Registry) edit(ctx context.Context, by Actor, id ID, m Match, next func
 		}
 		return next(now)
 	}
-	// Once before anything is marked, so that a bad request costs no marker.
-	r, need, err := prepare(ctx)
-	if err != nil {
-		return coherent.Entry{}, err
-	}
-	prepared, change := true, r.change()
-	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-		if !prepared {
-			if r, need, err = prepare(ctx); err != nil {
-				return coherent.Entry{}, err
+	return g.do(ctx, once, func(ctx context.Context) (Written, error) {
+		// Once before anything is marked, so that a bad request costs no marker.
+		r, need, err := prepare(ctx)
+		if err != nil {
+			return Written{}, err
+		}
+		prepared, change := true, r.change()
+		change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
+			if !prepared {
+				if r, need, err = prepare(ctx); err != nil {
+					return coherent.Entry{}, err
+				}
 			}
+			prepared = false
+			done, err := g.store.Update(ctx, Operation{op, once}, r, need)
+			if errors.Is(err, errNothing) {
+				return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
+			}
+			return g.wrote(done, g.once.Clash(ctx, once, err))
 		}
-		prepared = false
-		done, err := g.store.Update(ctx, op, r, need)
-		if errors.Is(err, errNothing) {
-			return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
+		change.Recall = func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
+			return g.recall(ctx, op, version, r)
 		}
-		return g.wrote(done, err)
-	}
-	change.Recall = func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
-		return g.recall(ctx, op, version, r)
-	}
-	return g.cache.Write(ctx, change)
+		entry, err := g.cache.Write(ctx, change)
+		return Written{ID: id, Entry: entry}, err
+	})
 }
 
 // Delete removes a resource. It returns [ErrNotFound] and [ErrPrecondition].
-func (g *Registry) Delete(ctx context.Context, by Actor, id ID, m Match) error {
-	r, err := g.store.Get(ctx, by.Tenant, id)
-	if err != nil {
-		return err
-	}
-	if !m.Allows(r.Version) {
-		return ErrPrecondition
-	}
-	change := r.change()
-	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-		gone, err := g.store.Delete(ctx, op, r, m)
-		if errors.Is(err, errNothing) {
-			return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
+func (g *Registry) Delete(ctx context.Context, by Actor, id ID, m Match, once idempotency.Request) (Written, error) {
+	return g.do(ctx, once, func(ctx context.Context) (Written, error) {
+		r, err := g.store.Get(ctx, by.Tenant, id)
+		if err != nil {
+			return Written{}, err
 		}
-		entry, err := g.wrote(gone, err)
-		entry.Body = nil // nothing is left to be read
-		return entry, err
-	}
-	change.Recall = func(_ context.Context, _ coherent.Operation, version int64) (coherent.Entry, error) {
-		return coherent.Entry{Version: version}, nil
-	}
-	_, err = g.cache.Write(ctx, change)
-	return err
+		if !m.Allows(r.Version) {
+			return Written{}, ErrPrecondition
+		}
+		change := r.change()
+		change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
+			gone, err := g.store.Delete(ctx, Operation{op, once}, r, m)
+			if errors.Is(err, errNothing) {
+				return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
+			}
+			entry, err := g.wrote(gone, g.once.Clash(ctx, once, err))
+			entry.Body = nil // nothing is left to be read
+			return entry, err
+		}
+		change.Recall = func(_ context.Context, _ coherent.Operation, version int64) (coherent.Entry, error) {
+			return coherent.Entry{Version: version}, nil
+		}
+		entry, err := g.cache.Write(ctx, change)
+		return Written{ID: id, Entry: entry}, err
+	})
 }
 
 // wrote is what follows a statement that took effect.
@@ -198,18 +216,6 @@ func (g *Registry) whyNothing(ctx context.Context, tenant string, id ID, m Match
 	default:
 		return coherent.ErrAgain
 	}
-}
-
-// recall gives what a write of r returned, or would have: the row may have been
-// changed again or deleted since, and a client that took that for its own work
-// would next overwrite it.
-func (g *Registry) recall(ctx context.Context, op coherent.Operation, version int64, r Resource) (coherent.Entry, error) {
-	at, err := g.store.WrittenAt(ctx, op)
-	r.Version, r.UpdatedAt = version, at
-	if r.CreatedAt.IsZero() {
-		r.CreatedAt = at
-	}
-	return g.wrote(r, err)
 }
 
 // Match is the versions a client accepts to change; nil is any.
