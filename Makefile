@@ -71,14 +71,17 @@ model-full: tandem ## the same with larger bounds: at most 1 h, 12 GB
 CHAOS_SECONDS ?= 60
 CHAOS_SEED ?= 0
 CHAOS_FAULTS ?=
+# A part of the cache (marker, deadline, lease, epoch, or all of them) without which
+# it is to be seen afterwards that the campaign notices.
+CHAOS_CRIPPLES ?=
 .PHONY: chaos
 chaos: tandem chaos-build ## do harm to a pair for a while, and judge what its clients saw
-	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -faults '$(CHAOS_FAULTS)'
+	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -faults '$(CHAOS_FAULTS)' -cripples '$(CHAOS_CRIPPLES)'
 
 CHAOS_RUNS ?= 6
 .PHONY: chaos-report
 chaos-report: tandem chaos-build ## several campaigns, also against crippled builds; rewrites docs/coherence-report.md
-	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -runs $(CHAOS_RUNS) -cripples -report docs/coherence-report.md
+	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -runs $(CHAOS_RUNS) -cripples all -report docs/coherence-report.md
 
 # The services with the points at which the campaign takes hold of them.
 .PHONY: chaos-build

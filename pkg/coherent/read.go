@@ -6,6 +6,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"tandem.example/pkg/epoch"
+	"tandem.example/pkg/internal/sabotage"
 )
 
 // Load reads the current version from the database: one statement, sent when
@@ -117,6 +118,7 @@ func (c *Cache) miss(ctx context.Context, e *epoch.Epoch, cell Cell, load Load) 
 	if err != nil {
 		return Entry{}, 0, err
 	}
+	sabotage.At("filling", cell)
 	return entry, c.store(entry, func() (bool, error) { return c.codec.fill(ctx, e, cell, g.token, entry) }), nil
 }
 

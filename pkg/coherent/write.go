@@ -96,9 +96,9 @@ func (c *Cache) attempt(ctx context.Context, change Change) (Entry, error) {
 		c.unmarkBehind(ctx, e, change, op, Entry{}) // it may have arrived all the same
 		return Entry{}, err
 	}
-	sabotage.At("marked", op.ID)
+	sabotage.At("marked", change.Item)
 	entry, err := change.Run(ctx, op) // model: core.pml and epoch.pml, STATEMENT
-	sabotage.At("written", op.ID)
+	sabotage.At("written", change.Item)
 	switch {
 	case err == nil:
 	case crdb.IsUnique(err):
@@ -157,7 +157,7 @@ func (c *Cache) unmarkBehind(ctx context.Context, e *epoch.Epoch, change Change,
 		entry.Body = nil
 	}
 	work := func(ctx context.Context) {
-		sabotage.At("unmarking", op.ID)
+		sabotage.At("unmarking", change.Item)
 		if err := c.codec.unmark(ctx, e, change.Cells(), op.ID.String(), change.Item, entry); err != nil {
 			c.cfg.Log.Warn("marker left behind", zap.Stringer("operation", op.ID), zap.Error(err))
 		}

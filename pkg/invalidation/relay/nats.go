@@ -137,7 +137,7 @@ func (s *stream) publish(ctx context.Context, subject string, r row, last positi
 		defer span.End()
 		natsfx.Inject(ctx, msg)
 	}
-	sabotage.At("publishing", r.id)
+	sabotage.At("publishing", subject)
 	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithMsgID(r.id.String()), jetstream.WithExpectStream(invalidation.Stream),
 		jetstream.WithExpectLastSequencePerSubject(last.seq), jetstream.WithRetryAttempts(0))
 	if err != nil {

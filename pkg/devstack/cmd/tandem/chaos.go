@@ -29,7 +29,8 @@ func harm(ctx context.Context, c pair.Config, beside func(string) string, args [
 	flags.Uint64Var(&o.Seed, "seed", 0, "the `number` that faults are drawn by; 0 for another each time")
 	flags.IntVar(&o.Clients, "clients", 24, "the `number` of clients at work")
 	flags.IntVar(&o.Runs, "runs", 1, "the `number` of runs, with seeds that follow one another")
-	flags.BoolVar(&o.Cripples, "cripples", false, "then see that builds that lack a part are caught")
+	flags.IntVar(&o.Overlap, "overlap", 2, "the `number` of faults at a time")
+	flags.StringVar(&o.Cripples, "cripples", "", "then see that a build without this `part` is caught, or all of them")
 	file := flags.String("report", "", "the `file` to write the report to")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil

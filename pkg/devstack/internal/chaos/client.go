@@ -84,7 +84,7 @@ func (a *asker) do(r *http.Request) (got answer) {
 	got.begin = a.clock.now()
 	defer func() { got.end = a.clock.now() }()
 	limit := writeFor
-	if r.Method == http.MethodGet {
+	if r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, "/batch-get") {
 		limit = readFor
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)

@@ -2,45 +2,75 @@ package chaos
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 )
 
-// fault is one kind of harm. Do does it, and leaves nothing of it behind when it
-// returns, also when ctx ends before; it says what was done.
+// fault is one kind of harm.
 type fault struct {
 	name string
-	do   func(context.Context, *scene, *rand.Rand) (string, error)
+	// things are what it may be done to. A thing has one fault at a time.
+	things func(*scene) []string
+	// do does it to one of them and leaves nothing of it behind when it returns,
+	// also when ctx ends before; it says what was done.
+	do func(ctx context.Context, s *scene, thing string, r *rand.Rand) (string, error)
 }
+
+// errMissed is why a fault was not one: the instance never came by the point at
+// which it was waited for, or the database knows no such thing.
+var errMissed = errors.New("it did not come to that")
 
 // injection is a fault that was done.
 type injection struct {
 	span
-	name, how string
-	down      time.Duration // while it went on, and until the next
+	name   string
+	missed bool
+	down   time.Duration // nobody answered anything
+	partly time.Duration // some were not answered
 }
 
-// catalogue is every kind, in the order of a campaign's first round.
+// catalogue is every kind.
 func catalogue() []fault {
-	return []fault{
-		{"instance killed", killInstance},
-		{"instance killed at a point", armInstance},
-		{"instance stopped after mark, then killed", stallInstance},
-		{"instance paused past its markers' deadline", pauseInstance},
-		{"redis killed, restarted empty", emptyRedis},
-		{"redis killed, restarted from an old dump", oldRedis},
-		{"replica promoted, old primary still answers", promoteReplica},
-		{"nats killed", killNATS},
-		{"database killed", killDatabase},
-		{"database stopped", pauseDatabase},
-		{"writes fail with 40001 (PostgreSQL)", forceRetries},
-		{"link cut", cutLink},
-		{"link reset", resetLink},
-		{"link delayed", delayLink},
-		{"link stalled", stallLink},
+	kinds := []fault{
+		{"resources killed", resources, killInstance},
+		{"auth killed", auths, killInstance},
+		{"killed after mark", resources, killAt("marked")},
+		{"killed after the statement", resources, killAt("written")},
+		{"killed before unmark", resources, killAt("unmarking")},
+		{"killed before publish", relays, killPublisher},
+		{"writer stopped after mark, killed after the statement", resources, stopWriter},
+		{"reader stopped before its fill", resources, stopReader},
+		{"instance stopped past its markers' deadline", resources, pauseInstance},
+		{"redis killed, restarted empty", the("redis"), emptyRedis},
+		{"redis killed, restarted from an old dump", the("redis"), oldRedis},
+		{"replica promoted, old primary still answers", redisWhole, promoteReplica},
+		{"nats killed", the("nats"), killNATS},
+		{"nats partitioned", natsWhole, partitionNATS},
+		{"database killed", the("database"), killDatabase},
+		{"database stopped", the("database"), pauseDatabase},
+		{"writes fail with 40001", the("database"), forceRetries},
+	}
+	for _, server := range []string{"database", "redis", "nats", "clients"} {
+		kinds = append(kinds,
+			fault{"link cut: " + server, linksTo(server), cutLink},
+			fault{"link reset: " + server, linksTo(server), resetLink},
+			fault{"link delayed: " + server, linksTo(server), delayLink},
+			fault{"link stalled: " + server, linksTo(server), stallLink},
+		)
+	}
+	return kinds
+}
+
+func the(server string) func(*scene) []string {
+	return func(*scene) []string { return []string{server} }
+}
+
+func linksTo(end string) func(*scene) []string {
+	return func(s *scene) []string {
+		return slices.DeleteFunc(sortedKeys(s.links.proxies), func(name string) bool { return !strings.HasSuffix(name, " "+end) })
 	}
 }
 
@@ -52,30 +82,6 @@ func chosen(words string) (kinds []fault) {
 		}
 	}
 	return kinds
-}
-
-// plague does one fault after the other until ctx ends, in rounds that have each
-// kind once, in an order of their own.
-func (s *scene) plague(ctx context.Context, kinds []fault, r *rand.Rand) (all []injection, err error) {
-	for len(kinds) > 0 {
-		for _, n := range r.Perm(len(kinds)) {
-			if !pause(ctx, time.Duration(200+r.IntN(800))*time.Millisecond) {
-				return all, nil
-			}
-			f := kinds[n]
-			done := injection{name: f.name}
-			done.begin = s.clock.now()
-			how, err := f.do(ctx, s, r)
-			done.end, done.how = s.clock.now(), how
-			all = append(all, done)
-			s.say("%7.2f s  %s: %s", float64(done.begin)/1e9, f.name, how)
-			if err != nil {
-				return all, fmt.Errorf("%s: %w", f.name, err)
-			}
-		}
-	}
-	<-ctx.Done()
-	return all, nil
 }
 
 // spell is how long a fault lasts.

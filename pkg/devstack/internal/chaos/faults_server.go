@@ -12,7 +12,7 @@ import (
 
 func (s *scene) dump() string { return filepath.Join(s.pair.Stack().Dir(), s.primary, "dump.rdb") }
 
-func emptyRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+func emptyRedis(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
 	if err := os.Remove(s.dump()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -21,7 +21,7 @@ func emptyRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 
 // oldRedis brings back what Redis held a while ago: values that were changed
 // since, markers that were taken off, tokens that were revoked.
-func oldRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+func oldRedis(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
 	if err := s.pair.Stack().SaveRedis(context.WithoutCancel(ctx), s.primary); err != nil {
 		return "", err
 	}
@@ -29,15 +29,15 @@ func oldRedis(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
 	return s.restart(ctx, s.primary, r, 500*time.Millisecond)
 }
 
-func killNATS(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+func killNATS(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
 	return s.restart(ctx, "nats", r, 3*time.Second)
 }
 
-func killDatabase(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+func killDatabase(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
 	return s.restart(ctx, s.pair.Stack().Database(), r, 2*time.Second)
 }
 
-func pauseDatabase(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+func pauseDatabase(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
 	name := s.pair.Stack().Database()
 	if err := s.pair.Stack().Pause(name); err != nil {
 		return name, err
@@ -48,9 +48,9 @@ func pauseDatabase(ctx context.Context, s *scene, r *rand.Rand) (string, error) 
 
 // forceRetries has the database refuse three writes in ten as if they had met
 // others.
-func forceRetries(ctx context.Context, s *scene, r *rand.Rand) (string, error) {
+func forceRetries(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
 	if s.pair.Stack().Database() != "postgres" {
-		return "not this database", nil
+		return "", errMissed
 	}
 	url := s.pair.Variable("DATABASE_URL")
 	if err := execute(context.WithoutCancel(ctx), url, refuseSome); err != nil {

@@ -15,10 +15,11 @@ const (
 	create itemKind = iota
 	read
 	put
+	patch
 	remove
 )
 
-func (k itemKind) String() string { return [...]string{"create", "read", "put", "delete"}[k] }
+func (k itemKind) String() string { return [...]string{"create", "read", "put", "patch", "delete"}[k] }
 
 // itemOp is one operation on one resource. Values are unique in a campaign, so
 // a value tells which write it is from.
@@ -30,6 +31,7 @@ type itemOp struct {
 	value   string // written, or read
 	match   int64  // the version that a write named; zero if none
 	version int64  // that the answer gave
+	fresh   bool   // a read that asked for the database
 	via     string // instance and what its cache said, for the counterexample
 }
 
@@ -103,7 +105,7 @@ func settle(ops []itemOp, committed map[int64]bool, gone bool) []itemOp {
 		first, ok := seen[op.value]
 		switch {
 		case op.kind == read:
-		case op.verdict == unknown && op.kind == put && ok:
+		case op.verdict == unknown && op.kind != remove && ok:
 			op.verdict, op.version, op.end = done, first.version, max(first.end, op.begin)
 		case op.verdict == unknown:
 			lost.begin = min(lost.begin, op.begin)

@@ -14,63 +14,82 @@ import (
 )
 
 const (
-	groupLife = 1500 // operations after which another type is used
+	groupLife = 1500 // operations after which another user's resources are used
 	groupSize = 12   // so many are in a list, about
 )
 
-// group is the resources of one type.
+// group is all resources of one user, of two types.
 type group struct {
-	kind string
+	*user
 	used atomic.Int64
 	mu   sync.Mutex // guards ids
 	ids  []resource // that may be deleted
 }
 
-// joiners make resources, delete them and list them.
+// joiners make resources, delete them, and list them by type or all.
 type joiners struct {
-	session *session
-	targets []string
-	now     atomic.Pointer[group]
-	turn    atomic.Int64
+	office  *office
+	targets targets
 	log     *log[memberOp]
 	names   atomic.Int64
+
+	mu  sync.Mutex // guards now; held while the next is made
+	now *group
+}
+
+// next gives the group of the moment, and nil when ctx ends.
+func (j *joiners) next(ctx context.Context) *group {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.now == nil || j.now.used.Load() > groupLife {
+		u := j.office.new(ctx)
+		if u == nil {
+			return nil
+		}
+		j.now = &group{user: u}
+	}
+	return j.now
 }
 
 func (j *joiners) work(ctx context.Context, client int, r *rand.Rand) {
-	token := j.session.get(ctx, "")
+	var g *group
+	token := ""
 	for ctx.Err() == nil {
-		g := j.now.Load()
 		if g == nil || g.used.Add(1) > groupLife {
-			j.now.CompareAndSwap(g, &group{kind: fmt.Sprintf("group%d", j.turn.Add(1))})
-			continue
+			if g = j.next(ctx); g == nil {
+				return
+			}
+			token = g.get(ctx, "")
 		}
-		n := r.IntN(len(j.targets))
-		op := memberOp{client: client, kind: read, via: fmt.Sprintf("resources-%d", n+1)}
+		op := memberOp{client: client, kind: read, of: [...]string{"", "left", "right"}[r.IntN(3)]}
 		if r.IntN(100) < 12 {
-			op.kind = create
+			op.kind, op.of = create, [...]string{"left", "right"}[r.IntN(2)]
 			if r.IntN(2*groupSize) < g.size() {
 				op.kind = remove
 			}
 		}
-		status := j.one(ctx, g, j.targets[n]+"/v1/resources", token, op)
+		status := j.one(ctx, g, j.targets.any(r, g.asker.clock), token, op)
 		switch {
 		case status == http.StatusUnauthorized:
-			token = j.session.get(ctx, token)
+			token = g.get(ctx, token)
 		case status == 0 || status >= http.StatusInternalServerError:
 			pause(ctx, backOff)
 		}
 	}
 }
 
-func (j *joiners) one(ctx context.Context, g *group, base, token string, op memberOp) int {
+func (j *joiners) one(ctx context.Context, g *group, via int, token string, op memberOp) int {
 	var got answer
-	ask := j.session.asker
+	send := func(method, path, body string) answer {
+		return j.targets.send(ctx, g.asker, via, method, path, token, body)
+	}
 	switch op.kind {
 	case create:
 		op.name = fmt.Sprintf("m%d", j.names.Add(1))
-		got = ask.send(ctx, http.MethodPost, base, token, fmt.Sprintf(`{"type":%q,"name":%q}`, g.kind, op.name))
+		got = send(http.MethodPost, "", fmt.Sprintf(`{"type":%q,"name":%q}`, op.of, op.name))
 		var made resource
 		if got.outcome() == done && json.Unmarshal(got.body, &made) == nil {
+			made.Type = op.of
 			g.add(made)
 		}
 	case remove:
@@ -78,28 +97,43 @@ func (j *joiners) one(ctx context.Context, g *group, base, token string, op memb
 		if !ok {
 			return http.StatusOK
 		}
-		op.name = it.Name
-		got = ask.send(ctx, http.MethodDelete, base+"/"+it.ID, token, "")
+		op.name, op.of = it.Name, it.Type
+		got = send(http.MethodDelete, "/"+it.ID, "")
 		if got.outcome() == nothing {
 			g.add(it)
 		}
-	case read, put:
-		got = ask.send(ctx, http.MethodGet, base+"?limit=100&type="+g.kind, token, "")
+	case read, put, patch:
+		query := "?limit=100"
+		if op.of != "" {
+			query += "&type=" + op.of
+		}
+		got = send(http.MethodGet, query, "")
 	}
 	op.span, op.verdict = got.span, got.outcome()
-	op.via += " " + strings.TrimPrefix(got.cache, "tandem; ")
+	op.via = j.targets[via].name + " " + strings.TrimPrefix(got.cache, "tandem; ")
 	kind := op.kind.String()
 	if op.kind == read {
-		kind = "list"
+		if kind = "list"; op.of != "" {
+			kind = "list of a type"
+		}
 		if op.verdict == done {
 			op.names = namesOf(got.body)
 		}
 	}
-	ask.tally.count(kind, got, op.verdict)
-	if op.verdict != nothing && (op.kind != read || op.verdict == done) {
-		j.log.add(g.kind, op)
-	}
+	g.asker.tally.count(kind, got, op.verdict)
+	j.keep(g, op)
 	return got.status
+}
+
+// keep writes an operation down for the list of its type, and for that of all.
+func (j *joiners) keep(g *group, op memberOp) {
+	if op.verdict == nothing || op.kind == read && op.verdict != done {
+		return
+	}
+	j.log.add(g.id+" "+op.of, op)
+	if op.kind != read {
+		j.log.add(g.id+" ", op)
+	}
 }
 
 // namesOf is a list as the model's state is written.

@@ -2,8 +2,8 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"strings"
 
@@ -14,11 +14,11 @@ import (
 	"tandem.example/pkg/devstack"
 )
 
-// links are the connections between instances and servers, each with a proxy of
-// its own in between.
+// links are the connections between instances and servers, and between clients
+// and instances, each with a proxy of its own in between.
 type links struct {
 	server  *toxiproxy.ApiServer
-	proxies map[string]*toxiproxy.Proxy // "instance server"
+	proxies map[string]*toxiproxy.Proxy // "instance server", "instance clients"
 }
 
 func newLinks() *links {
@@ -36,23 +36,32 @@ func (l *links) through(ctx context.Context, stack *devstack.Stack, instance str
 		if !ok {
 			continue
 		}
-		u, err := url.Parse(value)
+		at, err := l.between(ctx, stack, instance+" "+server, value)
 		if err != nil {
 			return nil, err
 		}
-		at, err := stack.FreeAddress(ctx)
-		if err != nil {
-			return nil, err
-		}
-		p := toxiproxy.NewProxy(l.server, instance+" "+server, at, u.Host)
-		if err := p.Start(); err != nil {
-			return nil, err
-		}
-		l.proxies[p.Name] = p
-		u.Host = at
-		env[i] = name + "=" + u.String()
+		env[i] = name + "=" + at
 	}
 	return env, nil
+}
+
+// between makes a proxy before a URL, and gives the URL that leads to it.
+func (l *links) between(ctx context.Context, stack *devstack.Stack, name, to string) (string, error) {
+	u, err := url.Parse(to)
+	if err != nil {
+		return "", err
+	}
+	at, err := stack.FreeAddress(ctx)
+	if err != nil {
+		return "", err
+	}
+	p := toxiproxy.NewProxy(l.server, name, at, u.Host)
+	if err := p.Start(); err != nil {
+		return "", err
+	}
+	l.proxies[name] = p
+	u.Host = at
+	return u.String(), nil
 }
 
 func (l *links) close() {
@@ -67,15 +76,16 @@ func (l *links) lead(instance, server, address string) error {
 	return p.Update(&toxiproxy.Proxy{Listen: p.Listen, Upstream: address, Enabled: true})
 }
 
-// any is one of the links.
-func (l *links) any(r *rand.Rand) *toxiproxy.Proxy {
-	names := sortedKeys(l.proxies)
-	return l.proxies[names[r.IntN(len(names))]]
+// poison does something to all connections of a link until it is cured.
+func poison(p *toxiproxy.Proxy, kind, attributes string, streams ...string) (err error) {
+	for _, stream := range streams {
+		_, failed := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
+			`{"type":%q,"name":%q,"stream":%q,"toxicity":1,"attributes":{%s}}`, kind, kind+stream, stream, attributes)))
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
-// poison does something to all connections of a link until it is cured.
-func poison(p *toxiproxy.Proxy, kind, stream, attributes string) error {
-	_, err := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
-		`{"type":%q,"name":%q,"stream":%q,"toxicity":1,"attributes":{%s}}`, kind, kind+stream, stream, attributes)))
-	return err
+func (l *links) cure(ctx context.Context, name string) {
+	l.proxies[name].Toxics.ResetToxics(context.WithoutCancel(ctx))
 }

@@ -15,6 +15,7 @@ type memberOp struct {
 	kind    itemKind // create, remove, or read for a list
 	verdict verdict
 	name    string
+	of      string // type; empty for a list of all
 	names   string // of a list: sorted, each followed by a blank
 	via     string
 }

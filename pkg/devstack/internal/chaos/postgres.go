@@ -13,6 +13,7 @@ type truth struct {
 	live        map[string]bool           // ids and names of the resources that there are
 	unpublished int
 	aborted     int
+	slow        bool // events still were coming when it was read
 }
 
 func readTruth(ctx context.Context, url string) (t truth, err error) {

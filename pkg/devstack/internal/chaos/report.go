@@ -10,36 +10,99 @@ import (
 	"time"
 )
 
+// Result is one campaign.
+type Result struct {
+	Seed     uint64
+	Crippled string
+	Faults   string
+	Overlap  int
+	Length   time.Duration
+	Findings Findings
+
+	Operations, Answered int
+	Hits, Reads          int
+	By, Codes            map[string]int
+	Injections           []injection
+	Keys, Groups         int
+	Events, Aborted      int
+	RevokedTokens, Shown int
+	Flushes              string
+	Isolation            string // the database's default
+}
+
 // Write tells about one campaign as Markdown.
 func (r *Result) Write(out io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Seed %d, %s%s\n\n", r.Seed, r.Length, crippledAs(r.Crippled))
-	fmt.Fprintf(&b, "%d operations (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver;\n",
-		r.Operations, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted)
-	fmt.Fprintf(&b, "server default isolation: %s; ", r.Isolation)
-	fmt.Fprintf(&b, "hit ratio %.1f %%; %d tokens revoked, refused %d times; answers that were none: %s; flushes: %s.\n\n",
-		r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes)
-	b.WriteString("| fault | times | unavailable, each |\n|---|--:|--:|\n")
-	times, down := map[string]int{}, map[string]time.Duration{}
-	for _, i := range r.Injections {
-		times[i.name]++
-		down[i.name] += i.down
-	}
-	for _, name := range slices.Sorted(maps.Keys(times)) {
-		fmt.Fprintf(&b, "| %s | %d | %s |\n", name, times[name], (down[name] / time.Duration(times[name])).Round(10*time.Millisecond))
-	}
+	fmt.Fprintf(&b, "## Seed %d, %s%s%s\n\n", r.Seed, r.Length, overlapping(r.Overlap), crippledAs(r.Crippled))
+	fmt.Fprintf(&b, "%d operations, %d answered (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver; ",
+		r.Operations, r.Answered, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted)
+	fmt.Fprintf(&b, "the server's default isolation: %s; hit ratio %.1f %%; %d tokens ended, refused %d times; not answered: %s; flushes: %s.\n\n",
+		r.Isolation, r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes)
+	writeFaults(&b, []*Result{r})
 	f := r.Findings
-	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d undecided, %d revoked tokens let in, %d events missing, %d out of order, %d unpublished.\n",
-		f.Violations(), len(f.Items), len(f.Lists), len(f.Undecided), len(f.Tokens), f.Missing, f.Disordered, f.Unpublished)
-	for _, what := range slices.Concat(f.Items, f.Lists, f.Undecided, f.Tokens) {
+	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d ended tokens let in, %d events missing, %d out of order, %d unpublished.\n",
+		f.Violations(), len(f.Items), len(f.Lists), len(f.Tokens), f.Missing, f.Disordered, f.Unpublished)
+	for _, what := range slices.Concat(f.Items, f.Lists, f.Tokens) {
 		fmt.Fprintf(&b, "- %s\n", what)
+	}
+	for _, what := range f.Slow {
+		fmt.Fprintf(&b, "- too slow to tell: %s\n", what)
 	}
 	b.WriteString("\n")
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
+// writeFaults is a table of what was done in these campaigns. Unavailability is
+// told of those that had one fault at a time.
+func writeFaults(b *strings.Builder, results []*Result) {
+	type sum struct {
+		times, missed, alone int
+		down, partly         time.Duration
+	}
+	sums := map[string]*sum{}
+	for _, r := range results {
+		for _, i := range r.Injections {
+			s := sums[i.name]
+			if s == nil {
+				s = &sum{}
+				sums[i.name] = s
+			}
+			if i.missed {
+				s.missed++
+				continue
+			}
+			s.times++
+			if r.Overlap <= 1 {
+				s.alone++
+				s.down += i.down
+				s.partly += i.partly
+			}
+		}
+	}
+	b.WriteString("| fault | times | did not come about | nobody answered, each | some were not answered, each |\n|---|--:|--:|--:|--:|\n")
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		s := sums[name]
+		down, partly := "", ""
+		if s.alone > 0 {
+			down, partly = each(s.down, s.alone), each(s.partly, s.alone)
+		}
+		fmt.Fprintf(b, "| %s | %d | %d | %s | %s |\n", name, s.times, s.missed, down, partly)
+	}
+}
+
+func each(d time.Duration, n int) string {
+	return (d / time.Duration(n)).Round(10 * time.Millisecond).String()
+}
+
 func (r *Result) hitRatio() float64 { return 100 * float64(r.Hits) / float64(max(1, r.Reads)) }
+
+func overlapping(n int) string {
+	if n <= 1 {
+		return ", one fault at a time"
+	}
+	return fmt.Sprintf(", %d faults at a time", n)
+}
 
 func crippledAs(part string) string {
 	if part == "" {

@@ -1,13 +1,15 @@
 package chaos
 
 import (
+	"context"
 	"maps"
 	"strings"
 	"sync"
+	"time"
 )
 
 // window is the grain in which availability is told.
-const window = 100 * 1e6 // nanoseconds
+const window = 100 * int64(time.Millisecond)
 
 // tally counts what clients saw. It is safe for concurrent use.
 type tally struct {
@@ -47,23 +49,57 @@ func (t *tally) count(kind string, a answer, v verdict) {
 	}
 }
 
-// down is how many windows from begin to end had failures and no answer.
-func (t *tally) down(begin, end int64) (n int) {
+// down is for how long from begin to end there were failures and no answer, and
+// partly for how long there were both.
+func (t *tally) down(begin, end int64) (down, partly time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for at := range maps.Keys(t.failed) {
-		if at >= begin/window && at < end/window && t.answered[at] == 0 {
-			n++
+		switch {
+		case at < begin/window || at > end/window:
+		case t.answered[at] == 0:
+			down += time.Duration(window)
+		default:
+			partly += time.Duration(window)
 		}
 	}
-	return n
+	return down, partly
 }
 
-func (t *tally) total() (n int) {
+const (
+	calm     = 5                // windows without a failure
+	calmOnce = 10 * time.Second // at the latest
+)
+
+// awaitCalm waits until everything is answered again.
+func (t *tally) awaitCalm(ctx context.Context, c clock) {
+	for began := time.Now(); time.Since(began) < calmOnce && pause(ctx, 50*time.Millisecond); {
+		if t.isCalm(c.now() / window) {
+			return
+		}
+	}
+}
+
+func (t *tally) isCalm(now int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, m := range t.by {
-		n += m
+	for at := now - calm; at < now; at++ {
+		if t.failed[at] > 0 || t.answered[at] == 0 {
+			return false
+		}
 	}
-	return n
+	return true
+}
+
+// totals are all operations, and those of them that were answered.
+func (t *tally) totals() (all, answered int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.by {
+		all += n
+	}
+	for _, n := range t.answered {
+		answered += n
+	}
+	return all, answered
 }

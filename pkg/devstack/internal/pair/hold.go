@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"syscall"
 
 	"tandem.example/pkg/devstack"
-	"tandem.example/pkg/devstack/internal/proc"
 )
 
 // Held is a pair in the hands of a program that does harm to it.
@@ -54,13 +52,14 @@ func (h *Held) Variable(name string) string {
 }
 
 // Instance is one process of a service.
-type Instance struct{ Name, URL, AdminURL string }
+type Instance struct{ Name, Role, URL string }
 
-// Instances are auth and then those of resources.
+// Instances are all of them: auth, then those of resources, then further ones of
+// auth.
 func (h *Held) Instances() []Instance {
 	var all []Instance
 	for _, s := range h.r.services {
-		all = append(all, Instance{s.name, s.url(), s.adminURL()})
+		all = append(all, Instance{s.name, s.role, s.url()})
 	}
 	return all
 }
@@ -90,20 +89,12 @@ func (h *Held) State(name string) byte {
 	return 0
 }
 
-// Start starts an instance again. With further variables it sees those as well,
-// this once. It does not wait until the instance is ready.
-func (h *Held) Start(ctx context.Context, name string, further ...string) error {
+// Start starts an instance again. It does not wait until it is ready.
+func (h *Held) Start(ctx context.Context, name string) error {
 	for _, s := range h.r.services {
-		if s.name != name {
-			continue
+		if s.name == name {
+			return h.r.launch(ctx, s)
 		}
-		err := h.r.table.Add(proc.Spec{
-			Name: name, Path: s.binary, Args: []string{"run"}, Env: append(slices.Clip(s.environment), further...), Dir: h.r.stack.Dir(),
-		})
-		if err != nil {
-			return err
-		}
-		return h.r.table.Start(ctx, name)
 	}
 	return errors.New("no such instance: " + name)
 }

@@ -33,6 +33,7 @@ const (
 type Config struct {
 	Authd, Resourcesd string    // the services' binaries
 	Resources         int       // how many instances of resources; two if it is zero
+	Auths             int       // how many of auth; one if it is zero
 	RunDir            string    // usually .run
 	EdDSA             bool      // sign with a key, and let resources hold no secret
 	Environ           []string  // the caller's environment
@@ -90,6 +91,7 @@ func (c Config) complete() (_ Config, err error) {
 	if c.Resources == 0 {
 		c.Resources = 2
 	}
+	c.Auths = max(c.Auths, 1)
 	return c, nil
 }
 

@@ -32,7 +32,8 @@ type service struct {
 func (s service) url() string      { return "https://" + s.public }
 func (s service) adminURL() string { return "https://" + s.admin }
 
-// plan gives every instance its addresses and its environment. Auth comes first.
+// plan gives every instance its addresses and its environment. Auth comes first;
+// further instances of it last.
 func (r *run) plan(ctx context.Context) ([]service, error) {
 	services := []service{
 		{name: "auth", role: devstack.Auth, binary: r.Authd, urlVariable: "AUTH_URL", adminVariable: "AUTH_ADMIN_URL"},
@@ -45,6 +46,13 @@ func (r *run) plan(ctx context.Context) ([]service, error) {
 		}
 		s.urlVariable, s.adminVariable = prefix+"URL", prefix+"ADMIN_URL"
 		services = append(services, s)
+	}
+	for n := 2; n <= r.Auths; n++ {
+		prefix := fmt.Sprintf("AUTH_%d_", n)
+		services = append(services, service{
+			name: fmt.Sprintf("auth-%d", n), role: devstack.Auth, binary: r.Authd,
+			urlVariable: prefix + "URL", adminVariable: prefix + "ADMIN_URL",
+		})
 	}
 	for i := range services {
 		s := &services[i]

@@ -1,0 +1,48 @@
+package chaos
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"tandem.example/pkg/devstack"
+)
+
+// cast are those who play clients.
+type cast struct {
+	traders *traders
+	joiners *joiners
+	revoker *revoker
+}
+
+// assemble makes them, before their time begins.
+func (s *scene) assemble(ctx context.Context) error {
+	s.clock = clock{time.Now()}
+	ask, err := newAsker(s.pair.Variable("CA_FILE"), s.clock, s.tally)
+	if err != nil {
+		return err
+	}
+	var targets targets
+	var doors []string // of auth
+	for _, i := range s.pair.Instances() {
+		at, err := s.links.between(ctx, s.pair.Stack(), i.Name+" clients", i.URL)
+		if err != nil {
+			return err
+		}
+		if i.Role == devstack.Auth {
+			doors = append(doors, at)
+		} else {
+			targets = append(targets, &target{name: i.Name, url: at})
+		}
+	}
+	anyDoor := func() string { return doors[rand.IntN(len(doors))] } //nolint:gosec // a choice
+	client := &auth{ask, anyDoor, s.pair.Variable("DEMO_CLIENT_ID"), s.pair.Variable("DEMO_CLIENT_SECRET")}
+	admin := &auth{ask, anyDoor, s.pair.Variable("DEMO_ADMIN_CLIENT_ID"), s.pair.Variable("DEMO_ADMIN_CLIENT_SECRET")}
+	desk := &office{admin: &session{auth: admin, grant: grant{"grant_type": {"client_credentials"}}}, auth: client}
+	s.cast = cast{
+		traders: &traders{session: &session{auth: client, grant: machine()}, targets: targets, log: newLog[itemOp]()},
+		joiners: &joiners{office: desk, targets: targets, log: newLog[memberOp]()},
+		revoker: &revoker{auth: client, office: desk, targets: targets},
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// resource is what is of interest of an answer.
+type resource struct {
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Version int64  `json:"version"`
+}
+
+// thatSaw is an operation with what its answer told of the resource.
+func (op itemOp) thatSaw(it resource) itemOp {
+	op.version = it.Version
+	if op.kind == read {
+		op.value = it.Name
+	}
+	return op
+}
+
+// notice remembers a version, for those who name one in If-Match.
+func (t *traders) notice(it resource) {
+	for i := range t.slots {
+		if id := t.slots[i].now.Load(); id != nil && *id == it.ID {
+			t.slots[i].version.Store(it.Version)
+		}
+	}
+}
+
+// batch reads several resources at once. Each of them is read at some moment
+// within the request, no two necessarily at the same.
+func (h *hand) batch(ctx context.Context, via int) int {
+	var ids []string
+	for range 2 + h.r.IntN(4) {
+		s := &h.slots[h.r.IntN(slots)]
+		for _, id := range []*string{s.now.Load(), s.before.Load()} {
+			if id != nil && !slices.Contains(ids, *id) {
+				ids = append(ids, *id)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return http.StatusOK
+	}
+	ask, _ := json.Marshal(map[string][]string{"ids": ids}) // strings can be encoded
+	got := h.targets.send(ctx, h.session.asker, via, http.MethodPost, "/batch-get", h.token, string(ask))
+	h.session.asker.tally.count("batch-get", got, got.outcome())
+	var page struct {
+		Items    []resource `json:"items"`
+		NotFound []string   `json:"not_found"`
+	}
+	if got.outcome() != done || json.Unmarshal(got.body, &page) != nil {
+		return got.status
+	}
+	op := itemOp{span: got.span, client: h.client, kind: read, verdict: done}
+	op.via = h.targets[via].name + " batch " + strings.TrimPrefix(got.cache, "tandem; ")
+	for _, it := range page.Items {
+		h.log.add(it.ID, op.thatSaw(it))
+	}
+	op.verdict = absent
+	for _, id := range page.NotFound {
+		h.log.add(id, op)
+	}
+	return got.status
+}
