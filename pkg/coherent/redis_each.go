@@ -1,7 +1,9 @@
 package coherent
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 
@@ -40,7 +42,7 @@ func answers(ctx context.Context, e *epoch.Epoch, calls []call) []*redis.Cmd {
 	for i, c := range calls {
 		replies[i] = c.script.EvalSha(ctx, pipe, c.keys, c.args...)
 	}
-	_, _ = pipe.Exec(ctx)
+	send(ctx, pipe, replies)
 	again := 0
 	for i, c := range calls {
 		if unknown(replies[i].Err()) {
@@ -49,10 +51,24 @@ func answers(ctx context.Context, e *epoch.Epoch, calls []call) []*redis.Cmd {
 		}
 	}
 	if again > 0 {
-		_, _ = pipe.Exec(ctx)
+		send(ctx, pipe, replies)
 	}
 	return replies
 }
+
+// send makes the round trip. The client leaves the replies as they are, with
+// no error, when a connection could not be made since the server gave a reason of
+// its own, such as a wrong password; but a script that ran has a value.
+func send(ctx context.Context, pipe redis.Pipeliner, replies []*redis.Cmd) {
+	_, err := pipe.Exec(ctx)
+	for _, reply := range replies {
+		if reply.Err() == nil && reply.Val() == nil {
+			reply.SetErr(cmp.Or(err, errUnanswered))
+		}
+	}
+}
+
+var errUnanswered = errors.New("a script was not answered")
 
 // unknown tells a script that was not run for want of its text.
 func unknown(err error) bool { return redis.HasErrorPrefix(err, "NOSCRIPT") }
