@@ -16,6 +16,7 @@ func (k kind) String() string { return [kinds]string{"item", "list"}[k] }
 // metrics are bound once: the hit path adds to a counter and nothing more.
 type metrics struct {
 	reads    [kinds][sources]prometheus.Counter
+	dropped  [kinds]prometheus.Counter
 	flights  prometheus.Counter
 	joins    prometheus.Counter
 	fills    *prometheus.CounterVec
@@ -29,6 +30,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	reads := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cache_reads_total", Help: "Reads through the cache by kind (item, list), outcome (hit, miss, bypass) and its cause.",
 	}, []string{"kind", "outcome", "cause"})
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cache_dropped_total", Help: "What was dropped since news of a write came that had not come by here, by kind (item, list: all lists of a scope).",
+	}, []string{"kind"})
 	m := metrics{
 		flights: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cache_flights_total", Help: "Ways to the database that readers of one key shared, or could have.",
@@ -53,12 +57,13 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}),
 	}
 	for k := range kinds {
+		m.dropped[k] = dropped.WithLabelValues(k.String())
 		for s := Hit; s < sources; s++ {
 			m.reads[k][s] = reads.WithLabelValues(k.String(), s.Outcome(), s.Cause())
 		}
 	}
 	if reg != nil {
-		reg.MustRegister(reads, m.flights, m.joins, m.fills, m.markers, m.resolves, m.marked, m.oldest)
+		reg.MustRegister(reads, dropped, m.flights, m.joins, m.fills, m.markers, m.resolves, m.marked, m.oldest)
 	}
 	return m
 }

@@ -60,7 +60,7 @@ func mark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string) error
 
 // unmark takes the token off every cell. With a version it also drops what is
 // older, and on the item it leaves the entry, if that has a body and no other
-// writer is at work there.
+// writer is at work there; on a scope it leaves a note.
 func (k codec) unmark(ctx context.Context, e *epoch.Epoch, cells []Cell, token string, item Cell, entry Entry) error {
 	version := ""
 	if entry.Version > 0 {
@@ -70,10 +70,17 @@ func (k codec) unmark(ctx context.Context, e *epoch.Epoch, cells []Cell, token s
 	for i, cell := range cells {
 		names[i] = marker{token, cell}.name()
 		var blob []byte
-		if cell == item && version != "" && entry.Body != nil {
-			blob = k.encode(entry)
+		noted := settledWrites
+		if cell == item {
+			noted = 0 // a value tells its version itself
+			if version != "" && entry.Body != nil {
+				blob = k.encode(entry)
+			}
 		}
-		calls[i] = call{unmarkScript, keys(e, cell), []any{token, version, blob, lifetime(entry.Life)}}
+		calls[i] = call{
+			unmarkScript, append(keys(e, cell), settledKey(e, cell)),
+			[]any{token, version, blob, lifetime(entry.Life), noted, settledLife.Milliseconds()},
+		}
 	}
 	if err := each(ctx, e, calls); err != nil {
 		return err

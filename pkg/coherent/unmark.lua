@@ -1,8 +1,9 @@
 -- UNMARK: the outcome of a write is known. Also used for a marker that a reader
 -- resolved, and for a write that did nothing (no version).
 -- model: core.pml and gen.pml, UNMARK
--- KEYS: value, markers.  ARGV: token, version (16 hex digits) or '', encoded
--- value or '', its lifetime in milliseconds.
+-- KEYS: value, markers, settled writes.  ARGV: token, version (16 hex digits) or '',
+-- encoded value or '', its lifetime in milliseconds, how many settled writes to note
+-- and for how many milliseconds.
 local token, version, blob = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('HDEL', KEYS[2], token) == 0 then
   -- The token is lost or was resolved: never replace, only drop what is older.
@@ -21,6 +22,13 @@ local max = redis.call('HGET', KEYS[2], '_max')
 if version ~= '' and (not max or version > max) then
   max = version
   redis.call('HSET', KEYS[2], '_max', max)
+end
+-- What is in this cell from now on is younger than the write: see drop.lua.
+local noted = tonumber(ARGV[5])
+if version ~= '' and noted > 0 then
+  redis.call('LPUSH', KEYS[3], token)
+  redis.call('LTRIM', KEYS[3], 0, noted - 1)
+  redis.call('PEXPIRE', KEYS[3], ARGV[6])
 end
 local others = redis.call('HLEN', KEYS[2])
 if max then others = others - 1 end

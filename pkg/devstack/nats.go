@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"os"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 
@@ -12,15 +13,17 @@ import (
 )
 
 // natsUsers are the users and what each may do; the admin may do anything. The
-// services and the subscriber hear events and the replies to their own requests;
-// auth hears nothing but replies, since it only announces.
+// services hear nothing but the replies to their own requests: auth only announces,
+// and resources asks for the events of its own consumers.
 func natsUsers() []natsUser {
 	consume := []string{"$JS.API.>", "$JS.ACK.>", "$JS.FC.>"}
-	hear := []string{"_INBOX.>", "invalidations.>", "revocations.>", "audit.>"}
+	announcing := []string{"invalidations.>", "$JS.API.DIRECT.GET.INVALIDATIONS.invalidations.>"}
+	replies := []string{"_INBOX.>"}
+	hear := append([]string{"invalidations.>", "revocations.>", "audit.>"}, replies...)
 	return []natsUser{
 		{Name: "admin"},
-		{Name: Auth, Publish: append(keeping("AUDIT", "REVOCATIONS"), "audit.>", "revocations.>"), Subscribe: hear[:1]},
-		{Name: Resources, Publish: append([]string{"invalidations.>"}, consume...), Subscribe: hear[:3]},
+		{Name: Auth, Publish: append(keeping("AUDIT", "REVOCATIONS"), "audit.>", "revocations.>"), Subscribe: replies},
+		{Name: Resources, Publish: slices.Concat(keeping("INVALIDATIONS"), announcing, following("INVALIDATIONS")), Subscribe: replies},
 		{Name: Subscriber, Publish: consume, Subscribe: hear},
 	}
 }
@@ -31,6 +34,15 @@ func keeping(streams ...string) (subjects []string) {
 		for _, verb := range []string{"CREATE", "INFO"} {
 			subjects = append(subjects, "$JS.API.STREAM."+verb+"."+stream)
 		}
+	}
+	return subjects
+}
+
+// following is what it takes to have consumers of one's own on a stream.
+func following(stream string) []string {
+	subjects := []string{"$JS.ACK." + stream + ".>"}
+	for _, verb := range []string{"CREATE", "INFO", "MSG.NEXT", "RESET", "DELETE"} {
+		subjects = append(subjects, "$JS.API.CONSUMER."+verb+"."+stream+".*")
 	}
 	return subjects
 }

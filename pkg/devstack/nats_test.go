@@ -52,6 +52,18 @@ func TestNATSRights(t *testing.T) {
 	}{
 		{devstack.Resources, "invalidations.v1.resources.doc.1", true},
 		{devstack.Resources, "revocations.v1.sessions.1", false},
+		{devstack.Resources, "$JS.API.STREAM.CREATE.INVALIDATIONS", true},
+		{devstack.Resources, "$JS.API.STREAM.UPDATE.INVALIDATIONS", false},
+		{devstack.Resources, "$JS.API.STREAM.PURGE.INVALIDATIONS", false},
+		{devstack.Resources, "$JS.API.STREAM.MSG.DELETE.INVALIDATIONS", false},
+		{devstack.Resources, "$JS.API.CONSUMER.CREATE.INVALIDATIONS.c", true},
+		{devstack.Resources, "$JS.API.CONSUMER.CREATE.AUDIT.c", false},
+		{devstack.Resources, "$JS.API.CONSUMER.CREATE.REVOCATIONS.c", false},
+		{devstack.Resources, "$JS.API.CONSUMER.MSG.NEXT.INVALIDATIONS.c", true},
+		{devstack.Resources, "$JS.API.CONSUMER.MSG.NEXT.AUDIT.c", false},
+		{devstack.Resources, "$JS.ACK.INVALIDATIONS.c.1.1.1.1.0", true},
+		{devstack.Resources, "$JS.ACK.AUDIT.c.1.1.1.1.0", false},
+		{devstack.Resources, "$JS.API.DIRECT.GET.AUDIT.audit.v1.token.issue", false},
 		{devstack.Auth, "revocations.v1.sessions.1", true},
 		{devstack.Auth, "invalidations.v1.resources.doc.1", false},
 		{devstack.Auth, "audit.v1.token.issue", true},
@@ -70,6 +82,24 @@ func TestNATSRights(t *testing.T) {
 		// A refusal is sent before the answer to the flush.
 		if err := conn.LastError(); errors.Is(err, nats.ErrPermissionViolation) == tt.allowed || tt.allowed && err != nil {
 			t.Errorf("%s on %s: %v", tt.user, tt.subject, err)
+		}
+	}
+}
+
+// What is not a reply to a service's own request does not come to it.
+func TestNATSServicesHearNothingButReplies(t *testing.T) {
+	t.Parallel()
+	s := devstack.T(t, devstack.Options{NATS: true})
+	for _, user := range []string{devstack.Auth, devstack.Resources} {
+		for _, subject := range []string{"invalidations.>", "audit.>", "revocations.>", "$JS.>", ">"} {
+			conn := natsConn(t, s, s.NATSURLFor(user), nats.ErrorHandler(nil))
+			_, err := conn.SubscribeSync(subject)
+			if err = errors.Join(err, conn.FlushTimeout(20*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.LastError(); !errors.Is(err, nats.ErrPermissionViolation) {
+				t.Errorf("%s may listen to %s: %v", user, subject, err)
+			}
 		}
 	}
 }

@@ -3,8 +3,8 @@
 // that receives it. Package relay beside it publishes what the database holds.
 //
 // It promises a subscriber that every change reaches its handler at least once,
-// that the versions of one resource reach it in growing order, and that it is
-// told to flush whatever it keeps when this may not have held: an event was
+// that the versions of one resource reach it in growing order (events made by hand
+// come as they are), and that it is told to flush whatever it keeps when this may not have held: an event was
 // lost, the stream is another one, or nothing was heard for too long. It needs
 // nothing but nats.go and the standard library.
 package invalidation
@@ -26,6 +26,11 @@ const (
 	StreamPattern = "invalidations.v1.>"
 	prefix        = "invalidations.v1.resources."
 )
+
+// VersionHeader repeats Change.Version for relays, which do not read bodies. What
+// has none was made by hand: it announces nothing and takes no place in the order
+// of the resource's versions.
+const VersionHeader = "Tandem-Version"
 
 // Shards is how many groups the resources are divided into for publishing.
 const Shards = 8

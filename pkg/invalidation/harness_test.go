@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -75,10 +76,16 @@ func event(subject int, version int64) invalidation.Event {
 func (b *bus) publish(events ...invalidation.Event) {
 	b.t.Helper()
 	for _, e := range events {
-		b.raw(e.Change.Subject(), encode(b.t, e))
+		msg := nats.NewMsg(invalidation.Address(e.Change.Subject()))
+		msg.Data = encode(b.t, e)
+		msg.Header.Set(invalidation.VersionHeader, strconv.FormatInt(e.Change.Version, 10))
+		if _, err := b.js.PublishMsg(b.t.Context(), msg); err != nil {
+			b.t.Fatal(err)
+		}
 	}
 }
 
+// raw publishes as somebody at a terminal does.
 func (b *bus) raw(subject string, body []byte) {
 	b.t.Helper()
 	if _, err := b.js.Publish(b.t.Context(), invalidation.Address(subject), body); err != nil {
@@ -93,9 +100,10 @@ type listener struct {
 	events chan invalidation.Event
 	gaps   chan invalidation.Gap
 
-	mu   sync.Mutex // guards all below
-	fail map[string]int
-	bad  int
+	mu       sync.Mutex // guards all below
+	fail     map[string]int
+	failures int
+	bad      int
 }
 
 var errOnPurpose = errors.New("on purpose")
@@ -105,10 +113,36 @@ func (l *listener) handle(_ context.Context, e invalidation.Event) error {
 	defer l.mu.Unlock()
 	if l.fail[e.ID] > 0 {
 		l.fail[e.ID]--
+		l.failures++
 		return errOnPurpose
 	}
 	l.events <- e
 	return nil
+}
+
+// failed waits until the handler has failed so often.
+func (l *listener) failed(times int) {
+	l.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; {
+		l.mu.Lock()
+		n := l.failures
+		l.mu.Unlock()
+		if n >= times {
+			return
+		}
+		if <-tick.C; time.Now().After(deadline) {
+			l.t.Fatalf("the handler failed %d times", n)
+		}
+	}
+}
+
+// mend lets the handler take an event.
+func (l *listener) mend(e invalidation.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.fail, e.ID)
 }
 
 func (l *listener) flush(_ context.Context, gap invalidation.Gap) error {

@@ -159,7 +159,8 @@ func (f *follower) take(wait, work context.Context, msg jetstream.Msg) {
 		f.ledger.done(seq)
 		return
 	}
-	if e.Change.Version > f.seen.of(subject) {
+	byHand := msg.Headers().Get(VersionHeader) == ""
+	if byHand || e.Change.Version > f.seen.of(subject) {
 		if err := f.apply(work, msg, e); err != nil {
 			again := holdFor(meta.NumDelivered)
 			f.held[subject] = hold{seq, time.Now().Add(again)}
@@ -167,7 +168,9 @@ func (f *follower) take(wait, work context.Context, msg jetstream.Msg) {
 			f.postpone(msg, seq, again)
 			return
 		}
-		f.seen.handled(subject, e.Change.Version)
+		if !byHand { // else a version that is too high would hide those to come
+			f.seen.handled(subject, e.Change.Version)
+		}
 	}
 	if seq >= f.held[subject].seq {
 		delete(f.held, subject)

@@ -3,10 +3,12 @@ package invalidation_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"tandem.example/pkg/invalidation"
 )
@@ -124,6 +126,68 @@ func TestRepeatsAreDropped(t *testing.T) {
 	l.expect(event(1, 5), event(1, 6))
 	b.publish(event(2, 1))
 	l.expect(event(2, 1))
+}
+
+// Somebody names a version too high, and one that was there already: both are
+// heard, and neither hides what is announced later.
+func TestAnEventMadeByHandIsAlwaysHeard(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	l := newListener(t).listen(b.subscriber(), fromOldest)
+	l.expectGap(invalidation.Began)
+	b.publish(event(1, 5))
+	high, low := event(1, math.MaxInt64), event(1, 5)
+	high.ID, low.ID = "by-hand-1", "by-hand-2"
+	b.raw(low.Change.Subject(), encode(t, low))
+	b.raw(high.Change.Subject(), encode(t, high))
+	b.publish(event(1, 5), event(1, 6))
+	l.expect(event(1, 5), low, high, event(1, 6))
+	l.expectNothing()
+}
+
+// Events that nobody can handle keep the server from delivering any more than it
+// may have in flight.
+func TestNoMoreIsDeliveredThanMayBeInFlight(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	l := newListener(t)
+	o := fromOldest
+	o.InFlight = 3
+	for s := range o.InFlight {
+		l.fail[event(s, 1).ID] = 1 << 30
+		b.publish(event(s, 1))
+	}
+	b.publish(event(9, 1))
+	l.listen(b.subscriber(), o)
+	l.expectGap(invalidation.Began)
+	l.failed(o.InFlight * 2) // each came again, and nothing else came
+	l.expectNothing()
+	l.mend(event(1, 1))
+	l.expect(event(1, 1), event(9, 1))
+}
+
+// A process that stays away too long is forgotten by the server, and knows it.
+func TestTheServerForgetsWhoIsAwayTooLong(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	o := fromOldest
+	o.Expire = time.Second
+	l := newListener(t).listen(b.subscriber(), o)
+	l.expectGap(invalidation.Began)
+	l.stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; {
+		_, err := b.js.Consumer(t.Context(), invalidation.Stream, "listener")
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			break
+		}
+		if <-tick.C; time.Now().After(deadline) {
+			t.Fatalf("the consumer is still there: %v", err)
+		}
+	}
+	l = newListener(t).listen(b.subscriber(), o)
+	l.expectGap(invalidation.Began)
 }
 
 func TestUnreadableEventIsSetAsideWithAFlush(t *testing.T) {

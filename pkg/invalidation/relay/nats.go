@@ -18,10 +18,6 @@ import (
 	"tandem.example/pkg/natsfx"
 )
 
-// versionHeader says which version a message announces, for relays. What has
-// none, such as an event made by hand, does not count as an announcement.
-const versionHeader = "Tandem-Version"
-
 const (
 	keepFor    = 72 * time.Hour
 	dedupeFor  = 2 * time.Minute
@@ -115,7 +111,7 @@ func (s *stream) last(ctx context.Context, subject string) (position, error) {
 	if err != nil {
 		return position{}, fmt.Errorf("last message: %w", classify(err))
 	}
-	version, err := strconv.ParseInt(msg.Header.Get(versionHeader), 10, 64)
+	version, err := strconv.ParseInt(msg.Header.Get(invalidation.VersionHeader), 10, 64)
 	if err != nil {
 		version = 0 // not a relay's
 	}
@@ -177,7 +173,7 @@ func (s *stream) message(subject string, r row) (*nats.Msg, invalidation.Record,
 	msg := nats.NewMsg(invalidation.Address(subject))
 	msg.Data = body
 	msg.Header.Set("Content-Type", invalidation.ContentType)
-	msg.Header.Set(versionHeader, strconv.FormatInt(r.version, 10))
+	msg.Header.Set(invalidation.VersionHeader, strconv.FormatInt(r.version, 10))
 	return msg, record, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"tandem.example/pkg/invalidation/relay"
 	"tandem.example/pkg/natsfx"
 	"tandem.example/pkg/telemetry"
+	"tandem.example/services/resources/internal/events"
 	"tandem.example/services/resources/internal/idempotency"
 	"tandem.example/services/resources/internal/resources"
 	"tandem.example/services/resources/migrations"
@@ -39,11 +40,12 @@ func New(cfg Config, version string) fx.Option {
 		clerksession.Module,
 		coherent.Module,
 		relay.Module,
+		events.Module,
 		idempotency.Module,
 		resources.Module,
 		httpserver.Module,
 		bind,
-		fx.Invoke(func(*httpserver.Server, *relay.Relay) {}),
+		fx.Invoke(func(*httpserver.Server, *relay.Relay, *events.Follower) {}),
 	)
 }
 

@@ -13,6 +13,7 @@ import (
 	"tandem.example/pkg/invalidation/relay"
 	"tandem.example/pkg/natsfx"
 	"tandem.example/services/resources/api"
+	"tandem.example/services/resources/internal/events"
 	"tandem.example/services/resources/internal/resources"
 )
 
@@ -24,6 +25,9 @@ var bind = fx.Options(
 
 	// A committed change is announced at once.
 	fx.Provide(func(r *relay.Relay) resources.Announcer { return r }),
+
+	// What is announced, by whomever, is dropped from the cache.
+	fx.Provide(func(g *resources.Registry) events.Cache { return g }),
 
 	// The row of an operation stays while a marker may ask for its outcome.
 	fx.Provide(func(c *coherent.Cache) relay.Asked { return c.Unsettled }),
@@ -48,7 +52,8 @@ var bind = fx.Options(
 		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Answers() }}
 	}),
 	httpserver.ProvideCheck(func(c *natsfx.Client) httpserver.Check {
-		// Without NATS everything is served, and announced later.
+		// Without NATS everything is served, and announced later. That events are
+		// heard is no check at all: no answer rests on it.
 		return httpserver.Check{Name: "nats", Probe: c.Ready, ToStart: true}
 	}),
 )

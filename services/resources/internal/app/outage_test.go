@@ -75,7 +75,11 @@ func (w world) withoutNATS(t *testing.T, i *instance, l *listener) {
 	if got := i.call(t, by, "GET", path, ""); got.resource(t).Name != "m" {
 		t.Errorf("without NATS: %s", got.body)
 	}
+	i.cached(t, by, path)
+	const following = "invalidation_following"
+	eventually(t, patience, "it does not follow", func() (bool, string) { return i.metric(t, following) == 0, "" })
 	w.revive(t, i, "nats")
+	eventually(t, patience, "it follows", func() (bool, string) { return i.metric(t, following) == 1, "" })
 	eventually(t, patience, "the events follow", func() (bool, string) {
 		got := l.of(made.ID)
 		return len(got) == 2 && got[1].Change.Version == 2, strconv.Itoa(len(got))
