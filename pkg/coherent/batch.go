@@ -58,6 +58,8 @@ func (c *Cache) ReadAll(ctx context.Context, cells []Cell, load LoadAll) ([]Entr
 		case b.entries[i].Body == nil:
 			b.sources[i] = 0
 			continue
+		case b.entries[i].Elsewhere:
+			b.sources[i] = BypassRegion
 		case s == 0:
 			b.sources[i] = BypassNoRedis
 		}
@@ -66,9 +68,18 @@ func (c *Cache) ReadAll(ctx context.Context, cells []Cell, load LoadAll) ([]Entr
 	return b.entries, b.sources, nil
 }
 
+// ReadAllAway is ReadAll for cells that are known to be at home in another region.
+func (c *Cache) ReadAllAway(ctx context.Context, cells []Cell, load LoadAll) ([]Entry, []Source, error) {
+	return c.passAll(ctx, cells, load, BypassRegion)
+}
+
 // FreshAll reads the database whatever the cache holds, for a reader that asks
 // for it.
 func (c *Cache) FreshAll(ctx context.Context, cells []Cell, load LoadAll) ([]Entry, []Source, error) {
+	return c.passAll(ctx, cells, load, BypassAsked)
+}
+
+func (c *Cache) passAll(ctx context.Context, cells []Cell, load LoadAll, why Source) ([]Entry, []Source, error) {
 	if err := c.cfg.Admit(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +89,7 @@ func (c *Cache) FreshAll(ctx context.Context, cells []Cell, load LoadAll) ([]Ent
 	}
 	for i, e := range b.entries {
 		if e.Body != nil {
-			b.sources[i] = c.count(items, BypassAsked)
+			b.sources[i] = c.count(items, why)
 		}
 	}
 	return b.entries, b.sources, nil
@@ -171,7 +182,7 @@ func (c *Cache) fillAll(ctx context.Context, e *epoch.Epoch, b *batch) {
 	var calls []call
 	for i, g := range b.grants {
 		switch {
-		case g.token == "" || b.entries[i].Body == nil:
+		case g.token == "" || b.entries[i].Body == nil || b.entries[i].Elsewhere:
 		case len(b.entries[i].Body) > c.cfg.MaxBody:
 			c.metrics.filled("oversize")
 			b.sources[i] = MissOversize

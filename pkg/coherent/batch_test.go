@@ -31,6 +31,7 @@ func (p *process) loadAll(ids []string) LoadAll {
 				if err := rows.Scan(&id, &e.Body, &e.Version); err != nil {
 					return err
 				}
+				e.Elsewhere = p.away()
 				entries[slices.Index(some, id)] = e
 			}
 			return rows.Err()

@@ -91,7 +91,7 @@ func TestAFinishedWriteIsResolvedForward(t *testing.T) {
 // abandon leaves a marker that is overdue after the given time.
 func (p *process) abandon(t *testing.T, id string, overdue time.Duration) Operation {
 	t.Helper()
-	e := p.epoch(t)
+	e := p.home(t)
 	op := Operation{ID: newToken(), Region: "here", Epoch: e.Number()}
 	for _, cell := range []Cell{thing(id), every} {
 		err := markScript.Run(t.Context(), e.Redis(), keys(e, cell), op.ID.String(), overdue.Milliseconds()).Err()

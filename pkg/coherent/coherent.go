@@ -12,6 +12,10 @@
 // which finds what dead writers left in a register of all markers. In a region
 // one at a time is at work, and when it dies another goes on.
 //
+// With several regions, each with a Redis of its own, a cell is at home in one of
+// them. Every writer marks it there, wherever the writer is; only readers there
+// fill it and are answered from it, all others by the database.
+//
 // A list is stored under the generation of its scope, and every write of an item
 // marks the scopes of the lists that it may change; see [List].
 //
@@ -56,12 +60,16 @@ type Entry struct {
 	Version int64 // positive, and growing with each committed write of the cell
 	Body    []byte
 	Life    time.Duration // in Redis, less up to a tenth at random; zero for ten minutes
+	// Elsewhere is set by a [Load] that has found the cell to be at home in another
+	// region, or in none yet: it is not stored.
+	Elsewhere bool
 }
 
 // Config is what a Cache is made of.
 type Config struct {
 	Region  string
 	Epochs  *epoch.Keeper
+	Regions *epoch.Regions // nil: there is but one region
 	Arbiter Arbiter
 	// Admit, if set, is asked before a read goes on from its first round trip;
 	// its error ends the read. The check of a token that rides along in that
@@ -95,6 +103,9 @@ type Cache struct {
 func New(cfg Config) *Cache {
 	if cfg.Admit == nil {
 		cfg.Admit = func(context.Context) error { return nil }
+	}
+	if cfg.Regions == nil {
+		cfg.Regions = epoch.NewRegions(cfg.Epochs)
 	}
 	if cfg.Codec == 0 {
 		cfg.Codec = '1'

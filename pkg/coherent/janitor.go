@@ -159,14 +159,21 @@ func (j *janitor) bury(ctx context.Context, e *epoch.Epoch) error {
 }
 
 // Unsettled tells how long ago the oldest write was begun whose marker is still
-// in this region's Redis, 0 if there is none. The rows of operations that old and
+// in any region's Redis, 0 if there is none. The rows of operations that old and
 // younger may still be asked about. It returns [epoch.ErrUnavailable],
-// [epoch.ErrNotReady] or [epoch.ErrLapsed] when that cannot be known.
-func (c *Cache) Unsettled(ctx context.Context) (time.Duration, error) {
-	e, err := c.cfg.Epochs.Current()
+// [epoch.ErrNotReady] or [epoch.ErrLapsed] when that cannot be known, be it of one
+// region alone.
+func (c *Cache) Unsettled(ctx context.Context) (oldest time.Duration, err error) {
+	regions, err := c.cfg.Regions.Everywhere()
 	if err != nil {
 		return 0, err
 	}
-	now, err := inspect(ctx, e, "", 0, 0, 0)
-	return now.age, err
+	for _, e := range regions {
+		now, err := inspect(ctx, e, "", 0, 0, 0)
+		if err != nil {
+			return 0, err
+		}
+		oldest = max(oldest, now.age)
+	}
+	return oldest, nil
 }

@@ -54,8 +54,15 @@ func (c *Cache) ReadList(ctx context.Context, list List, load Load) (Entry, Sour
 			}
 		}
 	}
-	return c.onward(ctx, lists, string(list.Scope)+"?"+list.Query, miss)
+	return c.onward(ctx, lists, list.flight(), miss)
 }
+
+// ReadListAway is ReadList for one that is known to be at home in another region.
+func (c *Cache) ReadListAway(ctx context.Context, list List, load Load) (Entry, Source, error) {
+	return c.onward(ctx, lists, list.flight(), load.as(BypassRegion))
+}
+
+func (l List) flight() string { return string(l.Scope) + "?" + l.Query }
 
 // look is what one MGET told of a list.
 type look struct {
@@ -95,6 +102,9 @@ func (c *Cache) missList(ctx context.Context, e *epoch.Epoch, list List, found l
 	entry, err := load(ctx) // model: gen.pml, LOAD
 	if err != nil {
 		return Entry{}, 0, err
+	}
+	if entry.Elsewhere {
+		return entry, BypassRegion, nil
 	}
 	return entry, c.store(entry, func() (bool, error) { return c.codec.fillList(ctx, e, list, generation, entry) }), nil
 }

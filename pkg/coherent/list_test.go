@@ -34,6 +34,7 @@ func (p *process) loadList(ids ...string) Load {
 		err := crdb.Idempotent(ctx, func(ctx context.Context) error {
 			return p.db.Pool().QueryRow(ctx, query, ids).Scan(&e.Body)
 		})
+		e.Elsewhere = p.away()
 		return e, err
 	}
 }

@@ -115,6 +115,21 @@ func (w *world) processOn(k *epoch.Keeper, changes ...func(*Config)) *process {
 	return p
 }
 
+// home waits until the epoch of the things' home is held.
+func (p *process) home(t *testing.T) *epoch.Epoch {
+	t.Helper()
+	var current *epoch.Epoch
+	eventually(t, "the home's epoch is held", func() bool {
+		e, err := p.cfg.Regions.In("here")
+		current = e
+		return err == nil
+	})
+	return current
+}
+
+// away tells whether things are cached elsewhere than where the process is.
+func (p *process) away() bool { return p.cfg.Region != "here" }
+
 // epoch waits until one is held.
 func (p *process) epoch(t *testing.T) *epoch.Epoch {
 	t.Helper()
@@ -141,6 +156,7 @@ func (p *process) load(id string) Load {
 		if errors.Is(err, pgx.ErrNoRows) {
 			return Entry{}, errGone
 		}
+		e.Elsewhere = p.away()
 		return e, err
 	}
 }
@@ -158,7 +174,7 @@ func (p *process) read(t *testing.T, id string) (Entry, Source) {
 // row and depends on the epoch.
 func (p *process) change(id, body string) Change {
 	return Change{
-		Item: thing(id), Scopes: []Cell{every},
+		Home: "here", Item: thing(id), Scopes: []Cell{every},
 		Run: func(ctx context.Context, op Operation) (Entry, error) {
 			return statement(ctx, p.db, op, id, body)
 		},

@@ -25,6 +25,7 @@ type params struct {
 
 	App     env.App
 	Epochs  *epoch.Keeper
+	Regions *epoch.Regions
 	Arbiter Arbiter
 	Admit   Admission `optional:"true"`
 	Log     *zap.Logger
@@ -33,7 +34,7 @@ type params struct {
 
 func provide(life fx.Lifecycle, p params) *Cache {
 	c := New(Config{
-		Region: p.App.Region, Epochs: p.Epochs, Arbiter: p.Arbiter, Admit: p.Admit,
+		Region: p.App.Region, Epochs: p.Epochs, Regions: p.Regions, Arbiter: p.Arbiter, Admit: p.Admit,
 		Log: p.Log.Named("coherent"), Metrics: p.Metrics,
 	})
 	life.Append(fx.StartStopHook(c.Start, c.Stop))

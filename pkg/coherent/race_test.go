@@ -109,7 +109,13 @@ func (r *race) saw(of kind, s Source) {
 func TestNoReadIsStaleWhileWritersDie(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	processes := []*process{w.process(), w.process(), w.process()}
+	raced(t, w.process(), w.process(), w.process())
+}
+
+// raced lets processes write and read the same things, until every kind of read
+// has been hit in each round.
+func raced(t *testing.T, processes ...*process) {
+	t.Helper()
 	const keyCount, rounds, writes, readers = 4, 6, 25, 12
 	r := &race{ids: make([]string, keyCount), floors: make([]floor, keyCount)}
 	for i := range r.ids {

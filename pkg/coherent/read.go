@@ -35,6 +35,12 @@ func (c *Cache) Read(ctx context.Context, cell Cell, load Load) (Entry, Source, 
 	return c.onward(ctx, items, string(cell), miss)
 }
 
+// ReadAway is Read for a cell that is known to be at home in another region. It
+// asks the database, with whoever else asks for the same.
+func (c *Cache) ReadAway(ctx context.Context, cell Cell, load Load) (Entry, Source, error) {
+	return c.onward(ctx, items, string(cell), load.as(BypassRegion))
+}
+
 // Fresh reads the database whatever the cache holds of an item, for a reader
 // that asks for it.
 func (c *Cache) Fresh(ctx context.Context, load Load) (Entry, Source, error) {
@@ -118,6 +124,9 @@ func (c *Cache) miss(ctx context.Context, e *epoch.Epoch, cell Cell, load Load) 
 	if err != nil {
 		return Entry{}, 0, err
 	}
+	if entry.Elsewhere {
+		return entry, BypassRegion, nil
+	}
 	sabotage.At("filling", cell)
 	return entry, c.store(entry, func() (bool, error) { return c.codec.fill(ctx, e, cell, g.token, entry) }), nil
 }
@@ -152,6 +161,9 @@ func (c *Cache) store(entry Entry, fill func() (bool, error)) Source {
 func (load Load) as(why Source) forward {
 	return func(ctx context.Context, _ bool) (Entry, Source, error) {
 		entry, err := load(ctx)
+		if entry.Elsewhere {
+			return entry, BypassRegion, err
+		}
 		return entry, why, err
 	}
 }

@@ -15,6 +15,7 @@ const (
 	MissForeign          // the database, since the value is another release's
 	MissOversize         // the database; the value is too large to be stored
 	BypassMarked         // the database, since a write is under way
+	BypassRegion         // the database, since the cell is cached in another region
 	BypassAsked          // the database, since the reader asked for it
 	BypassNoRedis        // the database, since Redis did not answer
 
@@ -54,6 +55,8 @@ func (s Source) Cause() string {
 		return "oversize"
 	case BypassMarked:
 		return "marked"
+	case BypassRegion:
+		return "region"
 	case BypassAsked:
 		return "request"
 	case BypassNoRedis, sources:

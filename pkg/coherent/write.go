@@ -1,6 +1,7 @@
 package coherent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ var ErrAgain = errors.New("what the write relied on has moved on")
 
 // Operation identifies one attempt at a write. Its statement must, in one and
 // the same statement as the change, require that redis_epoch still has Epoch in
-// Region and insert the row (ID, 'committed', version, …) into operations.
+// Region, which is the cells' home, and insert the row (ID, 'committed', version, …) into operations.
 type Operation struct {
 	ID     uuid.UUID
 	Region string
@@ -31,6 +32,9 @@ type Operation struct {
 
 // Change is a write of one item.
 type Change struct {
+	// Home is the region that its cells are cached in; empty for the writer's own.
+	// It never changes for a cell.
+	Home string
 	// Item is empty for one that is new: nobody can hold an older version of it,
 	// and its first reader stores it.
 	Item Cell
@@ -86,11 +90,11 @@ func again(err error) bool {
 var errAborted = errors.New("a resolver decided against the write")
 
 func (c *Cache) attempt(ctx context.Context, change Change) (Entry, error) {
-	e, err := c.cfg.Epochs.Current()
+	e, err := c.cfg.Regions.In(cmp.Or(change.Home, c.cfg.Region))
 	if err != nil {
 		return Entry{}, err
 	}
-	op := Operation{ID: newToken(), Region: c.cfg.Region, Epoch: e.Number()}
+	op := Operation{ID: newToken(), Region: e.Region(), Epoch: e.Number()}
 	// model: core.pml, MARK
 	if err := mark(ctx, e, change.Cells(), op.ID.String()); err != nil {
 		c.unmarkBehind(ctx, e, change, op, Entry{}) // it may have arrived all the same

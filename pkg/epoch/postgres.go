@@ -64,14 +64,16 @@ func (p *Postgres) Get(ctx context.Context, region string) (Row, error) {
 // identity that was replaced last cannot come back for a minute: two halves of a
 // split would otherwise take the region from each other without end. It returns
 // ErrUnknownRegion for a new region if there are others than the peers: that they
-// know it in turn is seen to by [Regions].
+// know it in turn is seen to by [Regions]. No two regions share a server: their
+// numbers would meet in its keys.
 func (p *Postgres) Advance(ctx context.Context, region string, from int64, identity string, peers []string) (bool, error) {
 	const create = `INSERT INTO redis_epoch (region, epoch, identity) SELECT $1::TEXT, 1, $2::TEXT
-		WHERE NOT EXISTS (SELECT 1 FROM redis_epoch WHERE region <> $1 AND NOT (region = ANY($3::TEXT[])))
+		WHERE NOT EXISTS (SELECT 1 FROM redis_epoch WHERE region <> $1 AND (identity = $2 OR NOT (region = ANY($3::TEXT[]))))
 		ON CONFLICT (region) DO NOTHING`
 	const replace = `UPDATE redis_epoch
 		SET epoch = epoch + 1, previous = identity, identity = $3, ready = false, changed_at = now()
-		WHERE region = $1 AND epoch = $2 AND (previous <> $3 OR changed_at < now() - INTERVAL '60 seconds')`
+		WHERE region = $1 AND epoch = $2 AND (previous <> $3 OR changed_at < now() - INTERVAL '60 seconds')
+		AND NOT EXISTS (SELECT 1 FROM redis_epoch WHERE region <> $1 AND identity = $3)`
 	statement, args := replace, []any{region, from, identity}
 	if from == 0 {
 		statement, args = create, []any{region, identity, append([]string{}, peers...)} // not NULL

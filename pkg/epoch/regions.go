@@ -50,6 +50,9 @@ func (r *Regions) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Own is the keeper of the process's own region.
+func (r *Regions) Own() *Keeper { return r.own }
+
 // Home is the name of the process's own region.
 func (r *Regions) Home() string { return r.own.cfg.Region }
 

@@ -25,6 +25,9 @@ func TestARegionEntersOnlyIfItKnowsTheOthers(t *testing.T) {
 	if _, err := store.Advance(t.Context(), "there", 0, "b", nil); !errors.Is(err, epoch.ErrUnknownRegion) {
 		t.Errorf("a second region that knows no other: %v", err)
 	}
+	if won, err := store.Advance(t.Context(), "there", 0, "a", []string{"here"}); err == nil || won {
+		t.Errorf("a second region on the first one's server: %t, %v", won, err)
+	}
 	if won, err := store.Advance(t.Context(), "there", 0, "b", []string{"here"}); err != nil || !won {
 		t.Errorf("a second region that knows the first: %t, %v", won, err)
 	}
@@ -33,6 +36,9 @@ func TestARegionEntersOnlyIfItKnowsTheOthers(t *testing.T) {
 	}
 	if won, err := store.Advance(t.Context(), "here", 0, "b", nil); err != nil || won {
 		t.Errorf("the first region once more: %t, %v", won, err)
+	}
+	if won, err := store.Advance(t.Context(), "there", 1, "a", nil); err != nil || won {
+		t.Errorf("the second region moves to the first one's server: %t, %v", won, err)
 	}
 	row, err := store.Get(t.Context(), "here")
 	if err != nil || row.Epoch != 1 || len(row.Others) != 1 || row.Others[0] != "there" {
