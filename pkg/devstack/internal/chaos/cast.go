@@ -13,6 +13,7 @@ type cast struct {
 	traders *traders
 	joiners *joiners
 	revoker *revoker
+	keys    *receipts
 }
 
 // assemble makes them, before their time begins.
@@ -39,9 +40,11 @@ func (s *scene) assemble(ctx context.Context) error {
 	client := &auth{ask, anyDoor, s.pair.Variable("DEMO_CLIENT_ID"), s.pair.Variable("DEMO_CLIENT_SECRET")}
 	admin := &auth{ask, anyDoor, s.pair.Variable("DEMO_ADMIN_CLIENT_ID"), s.pair.Variable("DEMO_ADMIN_CLIENT_SECRET")}
 	desk := &office{admin: &session{auth: admin, grant: grant{"grant_type": {"client_credentials"}}}, auth: client}
+	keys := newReceipts()
 	s.cast = cast{
-		traders: &traders{session: &session{auth: client, grant: machine()}, targets: targets, log: newLog[itemOp]()},
-		joiners: &joiners{office: desk, targets: targets, log: newLog[memberOp]()},
+		keys:    keys,
+		traders: &traders{shared: &session{auth: client, grant: machine()}, all: targets, log: newLog[itemOp](), keys: keys},
+		joiners: &joiners{office: desk, all: targets, log: newLog[memberOp](), keys: keys},
 		revoker: &revoker{auth: client, office: desk, targets: targets},
 	}
 	return nil

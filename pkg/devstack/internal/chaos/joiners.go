@@ -28,10 +28,11 @@ type group struct {
 
 // joiners make resources, delete them, and list them by type or all.
 type joiners struct {
-	office  *office
-	targets targets
-	log     *log[memberOp]
-	names   atomic.Int64
+	office *office
+	all    targets
+	log    *log[memberOp]
+	keys   *receipts
+	names  atomic.Int64
 
 	mu  sync.Mutex // guards now; held while the next is made
 	now *group
@@ -51,77 +52,93 @@ func (j *joiners) next(ctx context.Context) *group {
 	return j.now
 }
 
+// joiner is one client of theirs.
+type joiner struct {
+	*joiners
+	caller
+	g      *group
+	client int
+}
+
 func (j *joiners) work(ctx context.Context, client int, r *rand.Rand) {
-	var g *group
-	token := ""
+	c := joiner{joiners: j, caller: caller{targets: j.all, r: r}, client: client}
 	for ctx.Err() == nil {
-		if g == nil || g.used.Add(1) > groupLife {
-			if g = j.next(ctx); g == nil {
+		if c.g == nil || c.g.used.Add(1) > groupLife {
+			if c.g = j.next(ctx); c.g == nil {
 				return
 			}
-			token = g.get(ctx, "")
+			c.session, c.token = c.g.session, c.g.get(ctx, "")
 		}
-		op := memberOp{client: client, kind: read, of: [...]string{"", "left", "right"}[r.IntN(3)]}
-		if r.IntN(100) < 12 {
-			op.kind, op.of = create, [...]string{"left", "right"}[r.IntN(2)]
-			if r.IntN(2*groupSize) < g.size() {
-				op.kind = remove
-			}
-		}
-		status := j.one(ctx, g, j.targets.any(r, g.asker.clock), token, op)
-		switch {
+		switch status := c.turn(ctx); {
 		case status == http.StatusUnauthorized:
-			token = g.get(ctx, token)
+			c.token = c.get(ctx, c.token)
 		case status == 0 || status >= http.StatusInternalServerError:
 			pause(ctx, backOff)
 		}
 	}
 }
 
-func (j *joiners) one(ctx context.Context, g *group, via int, token string, op memberOp) int {
-	var got answer
-	send := func(method, path, body string) answer {
-		return j.targets.send(ctx, g.asker, via, method, path, token, body)
+// turn does one thing.
+func (c *joiner) turn(ctx context.Context) int {
+	op := memberOp{client: c.client, kind: read, of: [...]string{"", "left", "right"}[c.r.IntN(3)]}
+	via := c.targets.any(c.r, c.asker.clock)
+	if c.r.IntN(100) >= 12 {
+		return c.list(ctx, via, op)
 	}
-	switch op.kind {
-	case create:
-		op.name = fmt.Sprintf("m%d", j.names.Add(1))
-		got = send(http.MethodPost, "", fmt.Sprintf(`{"type":%q,"name":%q}`, op.of, op.name))
-		var made resource
-		if got.outcome() == done && json.Unmarshal(got.body, &made) == nil {
-			made.Type = op.of
-			g.add(made)
-		}
-	case remove:
-		it, ok := g.take()
-		if !ok {
-			return http.StatusOK
-		}
-		op.name, op.of = it.Name, it.Type
-		got = send(http.MethodDelete, "/"+it.ID, "")
-		if got.outcome() == nothing {
-			g.add(it)
-		}
-	case read, put, patch:
-		query := "?limit=100"
-		if op.of != "" {
-			query += "&type=" + op.of
-		}
-		got = send(http.MethodGet, query, "")
+	if c.r.IntN(2*groupSize) < c.g.size() {
+		return c.leave(ctx, via, op)
 	}
+	op.kind, op.of = create, [...]string{"left", "right"}[c.r.IntN(2)]
+	return c.join(ctx, via, op)
+}
+
+func (c *joiner) join(ctx context.Context, via int, op memberOp) int {
+	op.name = fmt.Sprintf("m%d", c.names.Add(1))
+	c.keys.note(op.name, "")
+	got, outcome, name := c.insist(ctx, via, op.name, writeRequest{
+		kind: "create", method: http.MethodPost, body: fmt.Sprintf(`{"type":%q,"name":%q}`, op.of, op.name),
+	})
+	var made resource
+	if outcome == done && json.Unmarshal(got.body, &made) == nil {
+		c.keys.note(op.name, made.ID)
+		c.g.add(made)
+	}
+	op.span, op.verdict, op.via = got.span, outcome, name
+	c.keep(c.g, op)
+	return got.status
+}
+
+func (c *joiner) leave(ctx context.Context, via int, op memberOp) int {
+	it, ok := c.g.take()
+	if !ok {
+		return http.StatusOK
+	}
+	op.kind, op.name, op.of = remove, it.Name, it.Type
+	got, outcome, name := c.insist(ctx, via, "leave-"+it.Name, writeRequest{
+		kind: "delete", method: http.MethodDelete, path: "/" + it.ID,
+	})
+	if outcome == nothing {
+		c.g.add(it)
+	}
+	op.span, op.verdict, op.via = got.span, outcome, name
+	c.keep(c.g, op)
+	return got.status
+}
+
+func (c *joiner) list(ctx context.Context, via int, op memberOp) int {
+	query, kind := "?limit=100", "list"
+	if op.of != "" {
+		query, kind = query+"&type="+op.of, "list of a type"
+	}
+	to := c.targets
+	got := to.send(ctx, c.asker, via, http.MethodGet, query, c.token, "")
 	op.span, op.verdict = got.span, got.outcome()
-	op.via = j.targets[via].name + " " + strings.TrimPrefix(got.cache, "tandem; ")
-	kind := op.kind.String()
-	if op.kind == read {
-		if kind = "list"; op.of != "" {
-			kind = "list of a type"
-		}
-		if op.verdict == done {
-			op.names = namesOf(got.body)
-		}
+	op.via = to[via].name + " " + strings.TrimPrefix(got.cache, "tandem; ")
+	if op.verdict == done {
+		op.names = namesOf(got.body)
 	}
-	g.asker.tally.count(kind, got, op.verdict)
-	j.keep(g, op)
+	c.asker.tally.count(kind, got, op.verdict)
+	c.keep(c.g, op)
 	return got.status
 }
 

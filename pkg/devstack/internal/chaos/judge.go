@@ -17,6 +17,7 @@ const judgeFor = 15 * time.Second // for one key; none takes a hundredth of it
 // Findings are what the campaign holds against the pair.
 type Findings struct {
 	Items, Lists []string // keys whose history no sequential world could have
+	Twice        []string // Idempotency-Keys that made two things
 	Tokens       []string // ended tokens that were let in
 	Missing      int      // committed changes that the subscriber did not hear of
 	Disordered   int      // events after a later one of the same resource
@@ -26,7 +27,7 @@ type Findings struct {
 
 // Violations is how many there are.
 func (f Findings) Violations() int {
-	return len(f.Items) + len(f.Lists) + len(f.Tokens) + f.Missing + f.Disordered + f.Unpublished
+	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + f.Missing + f.Disordered + f.Unpublished
 }
 
 func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Result {
@@ -34,7 +35,7 @@ func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Res
 		Seed: s.Seed, Crippled: s.Crippled, Faults: s.Faults, Overlap: s.Overlap, Length: s.Length, Injections: injections,
 		Hits: s.tally.hits, Reads: s.tally.reads, By: s.tally.by, Codes: s.tally.codes,
 		Keys: len(s.traders.log.keys), Groups: len(s.joiners.log.keys), Aborted: truth.aborted,
-		RevokedTokens: len(s.revoker.dead), Shown: s.revoker.asked, Flushes: fmt.Sprint(sub.flushes),
+		RevokedTokens: len(s.revoker.dead), Shown: s.revoker.asked, WriteKeys: len(s.keys.ids), Flushes: fmt.Sprint(sub.flushes),
 	}
 	r.Operations, r.Answered = s.tally.totals()
 	for i := range injections {
@@ -49,6 +50,7 @@ func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Res
 	f.Items, f.Slow = c.items(s.traders.log, truth)
 	f.Lists, slow = c.lists(s.joiners.log, truth)
 	f.Slow = append(f.Slow, slow...)
+	f.Twice = s.keys.check(truth.created)
 	f.Tokens = s.revoker.let
 	f.Missing, f.Disordered = sub.account(truth.committed)
 	f.Unpublished = truth.unpublished

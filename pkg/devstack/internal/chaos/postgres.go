@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -11,6 +12,7 @@ import (
 type truth struct {
 	committed   map[string]map[int64]bool // subject → versions
 	live        map[string]bool           // ids and names of the resources that there are
+	created     []string                  // ids of all that there ever were
 	unpublished int
 	aborted     int
 	slow        bool // events still were coming when it was read
@@ -42,6 +44,9 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 			t.committed[subject] = map[int64]bool{}
 		}
 		t.committed[subject][version] = true
+		if _, id, ok := strings.Cut(subject, "."); ok && version == 1 {
+			t.created = append(t.created, id)
+		}
 		return nil
 	})
 	if err = errors.Join(err, rows.Err()); err != nil {

@@ -24,6 +24,7 @@ type Result struct {
 	By, Codes            map[string]int
 	Injections           []injection
 	Keys, Groups         int
+	WriteKeys            int // Idempotency-Keys under which something was made
 	Events, Aborted      int
 	RevokedTokens, Shown int
 	Flushes              string
@@ -34,15 +35,15 @@ type Result struct {
 func (r *Result) Write(out io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## Seed %d, %s%s%s\n\n", r.Seed, r.Length, overlapping(r.Overlap), crippledAs(r.Crippled))
-	fmt.Fprintf(&b, "%d operations, %d answered (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver; ",
-		r.Operations, r.Answered, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted)
+	fmt.Fprintf(&b, "%d operations, %d answered (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver, %d creations under keys; ",
+		r.Operations, r.Answered, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted, r.WriteKeys)
 	fmt.Fprintf(&b, "the server's default isolation: %s; hit ratio %.1f %%; %d tokens ended, refused %d times; not answered: %s; flushes: %s.\n\n",
 		r.Isolation, r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes)
 	writeFaults(&b, []*Result{r})
 	f := r.Findings
-	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d ended tokens let in, %d events missing, %d out of order, %d unpublished.\n",
-		f.Violations(), len(f.Items), len(f.Lists), len(f.Tokens), f.Missing, f.Disordered, f.Unpublished)
-	for _, what := range slices.Concat(f.Items, f.Lists, f.Tokens) {
+	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d keys that made two things, %d ended tokens let in, %d events missing, %d out of order, %d unpublished.\n",
+		f.Violations(), len(f.Items), len(f.Lists), len(f.Twice), len(f.Tokens), f.Missing, f.Disordered, f.Unpublished)
+	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens) {
 		fmt.Fprintf(&b, "- %s\n", what)
 	}
 	for _, what := range f.Slow {

@@ -30,27 +30,29 @@ type slot struct {
 
 // traders read and write the same few resources through every instance.
 type traders struct {
-	session *session
-	targets targets
-	slots   [slots]slot
-	log     *log[itemOp]
-	values  atomic.Int64
+	shared *session
+	all    targets
+	slots  [slots]slot
+	log    *log[itemOp]
+	keys   *receipts
+	values atomic.Int64
 }
 
 // hand is one client of the traders.
 type hand struct {
 	*traders
+	caller
 	client int
-	r      *rand.Rand
-	token  string
 }
 
 func (t *traders) hand(ctx context.Context, client int, r *rand.Rand) *hand {
-	return &hand{t, client, r, t.session.get(ctx, "")}
+	return &hand{t, caller{t.shared, t.all, r, t.shared.get(ctx, "")}, client}
 }
 
 // with is another one with the same token.
-func (h *hand) with(r *rand.Rand) *hand { return &hand{h.traders, h.client, r, h.token} }
+func (h *hand) with(r *rand.Rand) *hand {
+	return &hand{h.traders, caller{h.session, h.targets, r, h.token}, h.client}
+}
 
 func (t *traders) value() string { return fmt.Sprintf("w%d", t.values.Add(1)) }
 
@@ -59,7 +61,7 @@ func (h *hand) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		switch status := h.turn(ctx); {
 		case status == http.StatusUnauthorized:
-			h.token = h.session.get(ctx, h.token)
+			h.token = h.get(ctx, h.token)
 		case status == 0 || status >= http.StatusInternalServerError:
 			pause(ctx, backOff)
 		}
@@ -73,7 +75,7 @@ func (h *hand) turn(ctx context.Context) int {
 	if old := s.before.Load(); id == nil || old != nil && h.r.IntN(20) == 0 {
 		id = old
 	}
-	via := h.targets.any(h.r, h.session.asker.clock)
+	via := h.targets.any(h.r, h.asker.clock)
 	if id == nil || s.used.Add(1) > itemLife {
 		return h.renew(ctx, via, s)
 	}
@@ -87,6 +89,9 @@ func (h *hand) turn(ctx context.Context) int {
 		return h.batch(ctx, via)
 	case chance < 30:
 		op.fresh = true
+	}
+	if op.kind != read && h.r.IntN(2) == 0 {
+		return h.see(ctx, via, *id, op)
 	}
 	return h.do(ctx, via, *id, op)
 }
@@ -102,7 +107,7 @@ func (h *hand) renew(ctx context.Context, via int, s *slot) int {
 		if s.used.Load() <= itemLife {
 			return http.StatusOK
 		}
-		if status := h.do(ctx, via, *id, itemOp{kind: remove}); status != http.StatusNoContent && status != http.StatusNotFound {
+		if status := h.see(ctx, via, *id, itemOp{kind: remove, value: h.value()}); status != http.StatusNoContent && status != http.StatusNotFound {
 			return status
 		}
 		s.before.Store(id)
@@ -117,48 +122,47 @@ func (h *hand) renew(ctx context.Context, via int, s *slot) int {
 	return status
 }
 
+// create makes a resource, and now and then asks again for what it made.
 func (h *hand) create(ctx context.Context, via int) (made resource, status int) {
-	op := itemOp{client: h.client, kind: create, value: h.value(), via: h.targets[via].name}
-	got := h.targets.send(ctx, h.session.asker, via, http.MethodPost, "", h.token,
-		fmt.Sprintf(`{"type":%q,"name":%q}`, itemType, op.value))
-	op.span, op.verdict = got.span, got.outcome()
-	h.session.asker.tally.count("create", got, op.verdict)
-	if op.verdict != done {
-		return made, got.status
+	op := itemOp{client: h.client, kind: create, value: h.value()}
+	q := writeRequest{kind: "create", method: http.MethodPost, body: fmt.Sprintf(`{"type":%q,"name":%q}`, itemType, op.value)}
+	h.keys.note(op.value, "")
+	got, outcome, name := h.insist(ctx, via, op.value, q)
+	op.span, op.verdict, op.via = got.span, outcome, name
+	if op.verdict != done || json.Unmarshal(got.body, &made) != nil {
+		return resource{}, got.status
 	}
-	if json.Unmarshal(got.body, &made) != nil {
-		return made, 0
-	}
+	h.keys.note(op.value, made.ID)
 	h.log.add(made.ID, op)
-	return made, got.status
+	if h.r.IntN(2) == 0 {
+		var again resource
+		q.kind = "create, repeated"
+		got, outcome, _ = h.insist(ctx, h.targets.any(h.r, h.asker.clock), op.value, q)
+		if outcome == done && json.Unmarshal(got.body, &again) == nil {
+			h.keys.note(op.value, again.ID)
+		}
+	}
+	return made, http.StatusCreated
 }
 
-// do does one thing to one resource.
+// do does one thing to one resource, once.
 func (h *hand) do(ctx context.Context, via int, id string, op itemOp) int {
-	method, body := http.MethodGet, ""
-	var header []string
-	switch op.kind {
-	case put:
-		method, body = http.MethodPut, fmt.Sprintf(`{"name":%q}`, op.value)
-	case patch:
-		method, body = http.MethodPatch, fmt.Sprintf(`{"name":%q}`, op.value)
-		header = []string{"Content-Type", "application/merge-patch+json", "If-Match", fmt.Sprintf(`"%d"`, op.match)}
-	case remove:
-		method = http.MethodDelete
-	case read:
-		if op.fresh {
-			header = []string{"Cache-Control", "no-cache"}
-		}
-	case create:
-	}
-	got := h.targets.send(ctx, h.session.asker, via, method, "/"+id, h.token, body, header...)
-	op.client, op.span, op.verdict = h.client, got.span, got.outcome()
-	op.via = h.targets[via].name + " " + strings.TrimPrefix(got.cache, "tandem; ")
-	name := op.kind.String()
-	if op.fresh {
-		name = "read, no-cache"
-	}
-	h.session.asker.tally.count(name, got, op.verdict)
+	q := op.request(id)
+	got := h.targets.send(ctx, h.asker, via, q.method, q.path, h.token, q.body, q.header...)
+	h.asker.tally.count(q.kind, got, got.outcome())
+	return h.note(id, op, got, got.outcome(), h.targets[via].name)
+}
+
+// see does a write until it is known what came of it.
+func (h *hand) see(ctx context.Context, via int, id string, op itemOp) int {
+	got, outcome, name := h.insist(ctx, via, op.key(), op.request(id))
+	return h.note(id, op, got, outcome, name)
+}
+
+// note writes down what came of an operation.
+func (h *hand) note(id string, op itemOp, got answer, outcome verdict, name string) int {
+	op.client, op.span, op.verdict = h.client, got.span, outcome
+	op.via = name + " " + strings.TrimPrefix(got.cache, "tandem; ")
 	if op.verdict == done && op.kind != remove {
 		var seen resource
 		if json.Unmarshal(got.body, &seen) != nil {

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,6 +25,29 @@ func (op itemOp) thatSaw(it resource) itemOp {
 	}
 	return op
 }
+
+// request is the operation as it is sent.
+func (op itemOp) request(id string) writeRequest {
+	q := writeRequest{kind: op.kind.String(), method: http.MethodGet, path: "/" + id}
+	switch op.kind {
+	case put:
+		q.method, q.body = http.MethodPut, fmt.Sprintf(`{"name":%q}`, op.value)
+	case patch:
+		q.method, q.body = http.MethodPatch, fmt.Sprintf(`{"name":%q}`, op.value)
+		q.header = []string{"Content-Type", "application/merge-patch+json", "If-Match", fmt.Sprintf(`"%d"`, op.match)}
+	case remove:
+		q.method = http.MethodDelete
+	case read:
+		if op.fresh {
+			q.kind, q.header = "read, no-cache", []string{"Cache-Control", "no-cache"}
+		}
+	case create:
+	}
+	return q
+}
+
+// key is the operation's own.
+func (op itemOp) key() string { return op.kind.String() + "-" + op.value }
 
 // notice remembers a version, for those who name one in If-Match.
 func (t *traders) notice(it resource) {
@@ -50,8 +74,8 @@ func (h *hand) batch(ctx context.Context, via int) int {
 		return http.StatusOK
 	}
 	ask, _ := json.Marshal(map[string][]string{"ids": ids}) // strings can be encoded
-	got := h.targets.send(ctx, h.session.asker, via, http.MethodPost, "/batch-get", h.token, string(ask))
-	h.session.asker.tally.count("batch-get", got, got.outcome())
+	got := h.targets.send(ctx, h.asker, via, http.MethodPost, "/batch-get", h.token, string(ask))
+	h.asker.tally.count("batch-get", got, got.outcome())
 	var page struct {
 		Items    []resource `json:"items"`
 		NotFound []string   `json:"not_found"`

@@ -1,0 +1,88 @@
+package chaos
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestInsist(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answers []int
+		want    verdict
+	}{
+		"at once":                    {[]int{201}, done},
+		"after a lost answer":        {[]int{503, 500, 201}, done},
+		"while the first is at work": {[]int{503, 409, 409, 201}, done},
+		"refused for good":           {[]int{503, 412}, refused},
+		"nothing was done":           {[]int{422}, nothing},
+		"never said":                 {[]int{503, 422}, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var tries atomic.Int64
+			keys := make(chan string, len(c.answers)+1)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				keys <- r.Header.Get("Idempotency-Key")
+				n := int(tries.Add(1))
+				if n > len(c.answers) {
+					cancel() // the campaign is over
+					return
+				}
+				w.WriteHeader(c.answers[n-1])
+			}))
+			defer server.Close()
+			ask := &asker{server.Client(), clock{time.Now()}, newTally()}
+			one := caller{
+				session: &session{auth: &auth{asker: ask}}, targets: targets{{name: "it", url: server.URL}},
+				r: rand.New(rand.NewPCG(1, 1)),
+			}
+			got, outcome, _ := one.insist(ctx, 0, "key", writeRequest{kind: "create", method: http.MethodPost, body: "{}"})
+			if outcome != c.want || got.begin > got.end {
+				t.Errorf("%v from %d to %d, want %v", outcome, got.begin, got.end, c.want)
+			}
+			close(keys)
+			for key := range keys {
+				if key != `"key"` {
+					t.Errorf("sent under %q", key)
+				}
+			}
+		})
+	}
+}
+
+func TestReceipts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		notes   [][2]string
+		created []string
+		bad     int
+	}{
+		"one each":                  {[][2]string{{"k1", ""}, {"k1", "a"}, {"k2", ""}, {"k2", "b"}}, []string{"a", "b"}, 0},
+		"answered twice":            {[][2]string{{"k1", "a"}, {"k1", "a"}}, []string{"a"}, 0},
+		"two answers":               {[][2]string{{"k1", "a"}, {"k1", "b"}}, []string{"b"}, 1},
+		"one that nobody was told":  {[][2]string{{"k1", "a"}, {"k2", ""}}, []string{"a", "b"}, 0},
+		"two where one can be":      {[][2]string{{"k1", "a"}, {"k2", ""}}, []string{"a", "b", "c"}, 1},
+		"one beside what was told":  {[][2]string{{"k1", ""}, {"k1", "a"}}, []string{"a", "b"}, 1},
+		"a key that made nothing":   {[][2]string{{"k1", ""}}, nil, 0},
+		"known, then a lost repeat": {[][2]string{{"k1", "a"}, {"k1", ""}}, []string{"a", "b"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newReceipts()
+			for _, n := range c.notes {
+				l.note(n[0], n[1])
+			}
+			if got := l.check(c.created); len(got) != c.bad {
+				t.Errorf("%q, want %d", got, c.bad)
+			}
+		})
+	}
+}
