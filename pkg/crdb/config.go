@@ -12,6 +12,7 @@ import (
 
 var (
 	errMalformed = errors.New("not a PostgreSQL connection URL")
+	errStandby   = errors.New("the server is a standby")
 	errIsolation = errors.New("the server does not grant SERIALIZABLE transactions")
 )
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -45,6 +46,7 @@ func Open(cfg Config, reg prometheus.Registerer, tracing trace.TracerProvider) (
 	if telemetry.Traced(tracing) {
 		pc.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(tracing), otelpgx.WithDisableSQLStatementInAttributes())
 	}
+	pc.ConnConfig.ValidateConnect = primaryOnly(pc.ConnConfig.ValidateConnect)
 	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		return unsent(makeSerializable(ctx, conn))
 	}
@@ -59,6 +61,21 @@ func Open(cfg Config, reg prometheus.Registerer, tracing trace.TracerProvider) (
 		}
 	}
 	return db, nil
+}
+
+// primaryOnly passes over a standby, so that the next address of the URL is tried.
+// PostgreSQL answers no SERIALIZABLE statement there, and a connection that was
+// made while the primary was away would be kept long after it is back.
+func primaryOnly(next pgconn.ValidateConnectFunc) pgconn.ValidateConnectFunc {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		switch {
+		case conn.ParameterStatus("in_hot_standby") == "on":
+			return errStandby
+		case next != nil: // what the URL asks for
+			return next(ctx, conn)
+		}
+		return nil
+	}
 }
 
 // makeSerializable sets the isolation level for the session and reads it back:
