@@ -72,14 +72,19 @@ func (h *Held) Kill(ctx context.Context, name string) error {
 // Signal is for SIGSTOP and SIGCONT.
 func (h *Held) Signal(name string, s syscall.Signal) error { return h.r.table.Signal(name, s) }
 
-// State is that of an instance's process, as the kernel calls it: 'T' for one
-// that was stopped, 0 for one that has ended.
-func (h *Held) State(name string) byte {
+// PID is an instance's process; zero for one that has ended.
+func (h *Held) PID(name string) int {
 	pid, err := h.r.table.PID(name)
 	if err != nil {
 		return 0
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return pid
+}
+
+// State is that of an instance's process, as the kernel calls it: 'T' for one
+// that was stopped, 0 for one that has ended.
+func (h *Held) State(name string) byte {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.PID(name)))
 	if err != nil {
 		return 0
 	}

@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 		err = serve(name)
 	case len(os.Args) == 3 && os.Args[1] == roleRun:
 		err = supervise(os.Args[2])
+	case len(os.Args) == 3 && os.Args[1] == roleHold:
+		err = hold(os.Args[2])
 	default:
 		os.Exit(devstack.Tests{M: m}.Run())
 	}
