@@ -59,8 +59,8 @@ func (w *world) restart(t *testing.T) {
 	}
 }
 
-// A server that has no room left refuses to fill, not to mark, to register, to
-// unmark or to name what is overdue.
+// A server that has no room left refuses values, also those that writers leave,
+// not to mark, to register, to unmark or to name what is overdue.
 func TestAFullServerTakesWritesAndIsSwept(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).process()
@@ -76,6 +76,9 @@ func TestAFullServerTakesWritesAndIsSwept(t *testing.T) {
 	}
 	p.write(t, id, "second")
 	p.behind.Wait()
+	if n := e.Redis().Exists(t.Context(), keys(e, thing(id))[0]).Val(); n != 0 {
+		t.Error("the value was taken, and so would be any number of them")
+	}
 	p.died(t, other, true)
 	if n := p.registered(t, e.Number()); n != 2 {
 		t.Errorf("%d markers are registered", n)

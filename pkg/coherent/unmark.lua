@@ -5,7 +5,7 @@
 -- encoded value or '', its lifetime in milliseconds, how many settled writes to note
 -- and for how many milliseconds.
 local token, version, blob = ARGV[1], ARGV[2], ARGV[3]
-if redis.call('HDEL', KEYS[2], token) == 0 then
+if redis.call('HEXISTS', KEYS[2], token) == 0 then
   -- The token is lost or was resolved: never replace, only drop what is older.
   -- model: core.pml, DROP
   if version ~= '' then
@@ -19,10 +19,14 @@ end
 -- _max is the newest version any writer of this set reported, so that UNMARKs
 -- in another order than the commits cannot bring the older value back.
 local max = redis.call('HGET', KEYS[2], '_max')
-if version ~= '' and (not max or version > max) then
-  max = version
-  redis.call('HSET', KEYS[2], '_max', max)
+local others = redis.call('HLEN', KEYS[2]) - (max and 2 or 1)
+if version ~= '' and (not max or version > max) then max = version end
+-- The value goes first, since a full server refuses it only to a script that has
+-- changed nothing yet; it is a fill, which may fail, and the rest may not.
+if others == 0 and blob ~= '' and version == max then
+  redis.pcall('SET', KEYS[1], blob, 'PX', ARGV[4])
 end
+redis.call('HDEL', KEYS[2], token)
 -- What is in this cell from now on is younger than the write: see drop.lua.
 local noted = tonumber(ARGV[5])
 if version ~= '' and noted > 0 then
@@ -30,11 +34,9 @@ if version ~= '' and noted > 0 then
   redis.call('LTRIM', KEYS[3], 0, noted - 1)
   redis.call('PEXPIRE', KEYS[3], ARGV[6])
 end
-local others = redis.call('HLEN', KEYS[2])
-if max then others = others - 1 end
-if others > 0 then return 1 end
-redis.call('DEL', KEYS[2])
-if blob ~= '' and version == max then
-  redis.call('SET', KEYS[1], blob, 'PX', ARGV[4])
+if others == 0 then
+  redis.call('DEL', KEYS[2])
+  return 2
 end
-return 2
+if max then redis.call('HSET', KEYS[2], '_max', max) end
+return 1
