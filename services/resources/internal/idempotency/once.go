@@ -119,7 +119,7 @@ func (o *Once) Clash(ctx context.Context, r Request, err error) error {
 	case failed != nil:
 		return failed
 	case before != nil:
-		return ErrInFlight.Because(err)
+		return ErrInFlight // and not because of err, by which it would be known as the other clash
 	default:
 		return err
 	}

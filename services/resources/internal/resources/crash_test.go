@@ -2,6 +2,7 @@ package resources
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -143,6 +144,53 @@ func TestALostAnswerIsKeptToo(t *testing.T) {
 	replace := func() (Written, error) { return registry.Replace(ctx, by, w.ID, Draft{Name: &name}, Match{1}, request) }
 	w, err = replace()
 	again("replace", w, err, replace)
+}
+
+// late is a store in which something happens just before a statement.
+type late struct {
+	*Postgres
+
+	before func()
+}
+
+func (l late) Insert(ctx context.Context, op Operation, r Resource) (Resource, error) {
+	l.before()
+	return l.Postgres.Insert(ctx, op, r)
+}
+
+// alone believes of each request that it is the first.
+type alone struct{}
+
+func (alone) Begin(context.Context, idempotency.Request) (bool, func()) { return true, func() {} }
+
+// The key is taken between the look for it and the statement. That is no reason to
+// try again, which would fail for ever.
+func TestAKeyThatIsTakenMeanwhile(t *testing.T) {
+	t.Parallel()
+	registry, store, _ := newRegistry(t)
+	by, d, request := asked()
+	var first Written
+	tries := 0
+	own := idempotency.NewOnce(idempotency.NewPostgres(store.db), alone{})
+	behind := NewRegistry(registry.cache, late{store.Postgres, func() {
+		if tries++; tries > 1 {
+			return
+		}
+		var err error
+		if first, err = registry.Create(t.Context(), by, d, request); err != nil {
+			t.Error(err)
+		}
+	}}, nobody{}, own)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	w, err := behind.Create(ctx, by, d, request)
+	if err != nil || !w.Replayed || w.ID != first.ID || tries != 1 {
+		t.Errorf("%+v after %d tries, %v; the first made %+v", w, tries, err, first)
+	}
+	other := idempotency.New(by.Tenant, by.Subject, "key", []byte("another body"))
+	if _, err := behind.Create(ctx, by, d, other); !errors.Is(err, idempotency.ErrReused) {
+		t.Errorf("another request: %v", err)
+	}
 }
 
 func open(url string) (*crdb.DB, error) {
