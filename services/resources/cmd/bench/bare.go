@@ -26,13 +26,16 @@ type bareConfig struct {
 
 const roleVariable = "BENCH_ROLE"
 
-// child is the bare handler, if this process is it.
+// child is one of the handlers that the service is compared with, if this process
+// is it.
 func child() bool {
-	if os.Getenv(roleVariable) != "bare" { //nolint:forbidigo // how a process learns what it is
+	role := os.Getenv(roleVariable) //nolint:forbidigo // how a process learns what it is
+	serve := map[string]func() error{"bare": serveBare, "aside": serveAside}[role]
+	if serve == nil {
 		return false
 	}
-	if err := serveBare(); err != nil {
-		fmt.Fprintln(os.Stderr, "bare handler:", err)
+	if err := serve(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s handler: %v\n", role, err)
 		os.Exit(1)
 	}
 	return true

@@ -28,13 +28,20 @@ import (
 // world is the servers, the two measured processes, a live token and a cached
 // resource.
 type world struct {
-	stack         *devstack.Stack
-	db            *crdb.DB
-	keeper        *epoch.Keeper
-	service, bare *bench.Process
-	token, path   string
-	secret        string
+	stack          *devstack.Stack
+	db             *crdb.DB
+	keeper         *epoch.Keeper
+	service, other *bench.Process // two instances; the comparisons use the first
+	bare, aside    *bench.Process
+	admin          [2]string // where the instances tell of themselves
+	token, subject string
+	path           string   // of the one resource that is cached from the beginning
+	ids            []string // of documents of the caller's, and of the cache-aside handler's
+	secret         string
 }
+
+// changed is the body of every PUT.
+const changed = `{"name":"changed"}`
 
 const issuer, audience = "https://auth.example", "tandem"
 
@@ -54,8 +61,13 @@ func newWorld(ctx context.Context, binary string) (_ *world, err error) {
 	if err := w.signIn(ctx); err != nil {
 		return nil, err
 	}
-	if w.service, err = bench.Start(ctx, binary, w.environment()...); err != nil {
-		return nil, err
+	for i, p := range []**bench.Process{&w.service, &w.other} {
+		if w.admin[i], err = w.stack.FreeAddress(ctx); err != nil {
+			return nil, err
+		}
+		if *p, err = bench.Start(ctx, binary, append(w.environment(), "ADMIN_ADDR="+w.admin[i])...); err != nil {
+			return nil, err
+		}
 	}
 	cell, err := w.seed(ctx)
 	if err != nil {
@@ -65,13 +77,20 @@ func newWorld(ctx context.Context, binary string) (_ *world, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.bare, err = bench.Start(ctx, self, append(w.environment(), roleVariable+"=bare", "BENCH_CELL="+cell)...)
+	if w.bare, err = bench.Start(ctx, self, append(w.environment(), roleVariable+"=bare", "BENCH_CELL="+cell)...); err != nil {
+		return nil, err
+	}
+	if err = w.fill(ctx); err != nil {
+		return nil, err
+	}
+	w.aside, err = bench.Start(ctx, self, append(w.environment(), roleVariable+"=aside", "BENCH_TENANT="+asideTenant)...)
 	return w, err
 }
 
 func (w *world) close() error {
-	w.service.Stop()
-	w.bare.Stop()
+	for _, p := range []*bench.Process{w.service, w.other, w.bare, w.aside} {
+		p.Stop()
+	}
 	var err error
 	if w.keeper != nil {
 		err = w.keeper.Stop(context.Background())
@@ -89,7 +108,7 @@ func (w *world) close() error {
 // TLS to everything else.
 func (w *world) environment() []string {
 	return []string{
-		"APP_ENV=dev", "REGION=local", "ADMIN_ADDR=127.0.0.1:0", "TRUSTED_PROXIES=127.0.0.1/32", "LOG_LEVEL=info",
+		"APP_ENV=dev", "REGION=local", "TRUSTED_PROXIES=127.0.0.1/32", "LOG_LEVEL=info",
 		"DATABASE_URL=" + w.stack.DatabaseURL,
 		"REDIS_URL=" + w.stack.RedisURLFor(devstack.Resources), "REDIS_CA_FILE=" + w.stack.CAFile,
 		"NATS_URL=" + w.stack.NATSURLFor(devstack.Resources), "NATS_CA_FILE=" + w.stack.CAFile,
@@ -127,6 +146,7 @@ func (w *world) signIn(ctx context.Context) error {
 		return err
 	}
 	subject, now := uuid.NewString(), time.Now()
+	w.subject = subject
 	claims := bearer.Claims{
 		Issuer: issuer, Audience: bearer.Audience{audience}, Subject: subject, ClientID: "bench", Tenant: subject,
 		ID: uuid.NewString(), SessionID: uuid.NewString(), Scopes: "resources:read resources:write",
@@ -188,6 +208,24 @@ func (w *world) seed(ctx context.Context) (cell string, err error) {
 		return "", err
 	}
 	return found[0], nil
+}
+
+const asideTenant = "aside"
+
+// fill makes the documents, the same for both tenants, before anybody has read
+// them.
+func (w *world) fill(ctx context.Context) error {
+	for range documents + herds + 1 {
+		w.ids = append(w.ids, uuid.NewString())
+	}
+	const insert = `INSERT INTO resources (tenant, id, type, name, attributes, labels, owner, version)
+		SELECT $1::TEXT, unnest($2::UUID[]), 'invoice', 'a usual one', '{"amount":1250,"currency":"EUR","lines":[1,2,3]}', '{"env":"prod"}'::JSONB, $1::TEXT, 1`
+	for _, tenant := range []string{w.subject, asideTenant} {
+		if _, err := w.db.Pool().Exec(ctx, insert, tenant, w.ids); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *world) ask(ctx context.Context, method, path, body string) (int, http.Header, error) {
