@@ -173,3 +173,23 @@ func TestNoGraceOnAnotherRedis(t *testing.T) {
 		return err != nil && k.Reached() == nil
 	})
 }
+
+// Whoever is cut off from the database learns from Redis that the epoch was raised
+// by hand: from then on others write under another number, and it would not see it.
+func TestNoGraceOnceTheEpochIsRaised(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k, store := w.graceful(time.Hour)
+	other := w.keeper(w.stack, func(context.Context, *epoch.Epoch) error { return nil })
+	await(t, k, 1)
+	await(t, other, 1)
+	store.off(crdb.ErrUnavailable)
+	until(t, "readers have a grace", func() bool { _, graced, err := get(t.Context(), k, "k"); return graced && err == nil })
+	if _, err := w.db.Pool().Exec(t.Context(), `UPDATE redis_epoch SET epoch = epoch + 1, ready = false`); err != nil {
+		t.Fatal(err)
+	}
+	await(t, other, 2)
+	if _, graced, err := get(t.Context(), k, "k"); err == nil {
+		t.Errorf("a reader of the epoch before was answered (graced: %t)", graced)
+	}
+}

@@ -98,3 +98,23 @@ func (i *incarnation) close() {
 		_ = errors.Join(i.client.Close(), i.control.Close())
 	}
 }
+
+// latestKey is a sorted set of regions by the number of the latest epoch that this
+// incarnation was told of. Raised by hand, that is another one on the same server.
+const latestKey = "auth:epoch"
+
+// announce tells those who cannot ask the database that an epoch is to be opened.
+func (i *incarnation) announce(ctx context.Context, region string, number int64) error {
+	ctx, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	latest := redis.ZAddArgs{GT: true, Members: []redis.Z{{Score: float64(number), Member: region}}}
+	return i.control.ZAddArgs(ctx, latestKey, latest).Err()
+}
+
+// announced is the latest number that was announced, 0 if none was.
+func (i *incarnation) announced(ctx context.Context, region string) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	number, err := i.control.ZScore(ctx, latestKey, region).Result()
+	return int64(number), ignoreNil(err)
+}

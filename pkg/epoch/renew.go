@@ -35,7 +35,7 @@ func (k *Keeper) renew(ctx context.Context, bound *incarnation) *incarnation {
 	row, err := k.cfg.Store.Get(short, k.cfg.Region) // model: epoch.pml, ASK
 	switch {
 	case err != nil:
-		k.grace(bound, sent, err)
+		k.grace(ctx, bound, sent, err)
 	case row.Identity != bound.identity && !fresh:
 		// The address may lead to the right server by now.
 		err = k.unbind(bound, row)
@@ -110,11 +110,14 @@ func (k *Keeper) advance(ctx context.Context, bound *incarnation, row Row) error
 // of those who do not know yet that there is such a region.
 // model: epoch.pml, OPEN
 func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
-	if k.seen.epoch != row.Epoch {
-		k.seen = sighting{row.Epoch, k.now()}
-	}
 	if k.cfg.Recover == nil {
 		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for auth to open it", row.Epoch))
+	}
+	if k.seen.epoch != row.Epoch { // those in a grace hear of it before the wait begins
+		if err := bound.announce(ctx, k.cfg.Region, row.Epoch); err != nil {
+			return ErrUnavailable.Because(err)
+		}
+		k.seen = sighting{row.Epoch, k.now()}
 	}
 	if (row.Epoch > 1 || len(row.Others) > 0) && k.now() < k.seen.at+leaseFor+clockOffset {
 		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for the leases before it", row.Epoch))
@@ -132,12 +135,15 @@ func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 }
 
 // grace lets the epoch held last go on answering readers for one lease more, if
-// it is only the database that cannot be asked. Since each renewal that finds it
-// so grants no more than that, a process that slept has no grace either before it
-// has looked again.
-func (k *Keeper) grace(bound *incarnation, sent time.Duration, why error) {
+// it is only the database that cannot be asked and Redis knows of no later one.
+// Since each renewal that finds it so grants no more than that, a process that
+// slept has no grace either before it has looked again.
+func (k *Keeper) grace(ctx context.Context, bound *incarnation, sent time.Duration, why error) {
 	e := k.current.Load()
-	if e == nil || e.identity != bound.identity || fault.KindOf(why) != fault.Unavailable {
+	if k.cfg.Grace == 0 || e == nil || e.identity != bound.identity || fault.KindOf(why) != fault.Unavailable {
+		return
+	}
+	if latest, err := bound.announced(ctx, k.cfg.Region); err != nil || latest > e.number {
 		return
 	}
 	last := time.Duration(e.until.Load()) + k.cfg.Grace
