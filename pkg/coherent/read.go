@@ -14,6 +14,9 @@ import (
 // first, with a deadline of its own.
 type Load func(context.Context) (Entry, error)
 
+// Region is where the cache is.
+func (c *Cache) Region() string { return c.cfg.Region }
+
 // Read returns the cell's value from Redis, or else from the database. It
 // returns what Admit and load return, and nothing else: without Redis the
 // database still answers.

@@ -37,6 +37,10 @@ type Options struct {
 	// Fast gives up surviving a crash of the machine, which no test can cause;
 	// a killed server keeps its data all the same. [T] always sets it.
 	Fast bool
+	// LeafOf makes the NATS server of a test a leaf node of that stack's, which is
+	// its test's own, without JetStream: a second region's.
+	LeafOf *Stack
+
 	// RedisPersists keeps Redis's data over a restart (append-only file, synced
 	// at every write). Without it a restarted Redis is empty.
 	RedisPersists bool

@@ -51,6 +51,7 @@ type natsServer struct {
 	external  string
 	address   string
 	passwords map[string]string
+	leaves    string // where leaf nodes connect to, if they may
 }
 
 func (n *natsServer) url(user string) string {
@@ -80,7 +81,20 @@ func (h *host) startNATS(ctx context.Context, name string, o Options) (*natsServ
 		return nil, err
 	}
 	n := &natsServer{address: address(port), passwords: map[string]string{}}
-	conf := natsConfig{Name: name, Port: port, Store: dir, CertFile: h.certFile, KeyFile: h.keyFile, Sync: !o.Fast}
+	conf := natsConfig{
+		Name: name, Port: port, Store: dir, CertFile: h.certFile, KeyFile: h.keyFile, CAFile: h.ca.CAFile(), Sync: !o.Fast,
+	}
+	switch {
+	case o.LeafOf != nil:
+		conf.Hub = o.LeafOf.nats.leaves
+	case o.OwnNATS:
+		if conf.LeafPort, err = h.freePort(ctx); err != nil {
+			return nil, err
+		}
+		conf.LeafPassword = secret()
+		hub := url.URL{Scheme: "tls", Host: address(conf.LeafPort), User: url.UserPassword(leafUser, conf.LeafPassword)}
+		n.leaves = hub.String()
+	}
 	for _, user := range natsUsers() {
 		user.Password = secret()
 		n.passwords[user.Name] = user.Password

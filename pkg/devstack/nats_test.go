@@ -137,3 +137,30 @@ func TestKilledNATSKeepsItsStream(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A leaf node has no JetStream of its own: its clients use the hub's.
+func TestALeafNodeLeadsToTheHub(t *testing.T) {
+	t.Parallel()
+	hub := devstack.T(t, devstack.Options{OwnNATS: true})
+	leaf := devstack.T(t, devstack.Options{OwnNATS: true, LeafOf: hub})
+	near, far := natsConn(t, hub, hub.NATSURL), natsConn(t, leaf, leaf.NATSURLFor(devstack.Resources))
+	js, err := jetstream.New(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "INVALIDATIONS", Subjects: []string{"invalidations.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := jetstream.New(far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack, err := there.Publish(t.Context(), "invalidations.v1.resources.doc.1", []byte("x"))
+	if err != nil || ack.Stream != "INVALIDATIONS" {
+		t.Fatalf("%+v, %v", ack, err)
+	}
+	if info, err := stream.Info(t.Context()); err != nil || info.State.Msgs != 1 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}

@@ -46,6 +46,8 @@ type Check struct {
 	// ToStart marks what the service needs once, to know that it is set up as it
 	// should be. A later failure is shown and does not end readiness.
 	ToStart bool
+	// Aside marks what is shown and never ends readiness.
+	Aside bool
 }
 
 // Options is what a Server is made of.

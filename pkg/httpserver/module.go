@@ -46,6 +46,11 @@ func ProvideRoutes(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"routes,flatten"`)))
 }
 
+// ProvideChecks adds the []Check that constructor returns.
+func ProvideChecks(constructor any) fx.Option {
+	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"checks,flatten"`)))
+}
+
 // ProvideCheck adds the Check that constructor returns.
 func ProvideCheck(constructor any) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(`group:"checks"`)))

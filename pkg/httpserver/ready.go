@@ -75,7 +75,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // spares tells whether the service does its work without this dependency.
 func (r *readiness) spares(check Check) bool {
 	_, met := r.met.Load(check.Name)
-	return check.ToStart && met
+	return check.Aside || check.ToStart && met
 }
 
 var errProbe = fault.New(fault.Unavailable, "unavailable", "the dependency does not answer as it should")

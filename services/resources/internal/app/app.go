@@ -60,6 +60,7 @@ func Schema() daemon.Schema {
 			crdb.Grant{Table: "tombstones", Privileges: "SELECT"},
 			crdb.Grant{Table: "operations", Privileges: "INSERT"},
 			crdb.Grant{Table: "resources", Privileges: "SELECT, INSERT, UPDATE, DELETE"},
+			crdb.Grant{Table: "tenant_homes", Privileges: "SELECT, INSERT"},
 		),
 	}
 }

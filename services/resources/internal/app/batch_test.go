@@ -134,7 +134,8 @@ func TestAnAuthorisedBatchOfHitsIsOneRoundTrip(t *testing.T) {
 	spent := func(name string) int { return after[name] - before[name] }
 	// A pipeline of 101 commands may fill more than one buffer of the server, and
 	// the keepers and the janitor go their own ways.
-	if n := spent("cmdstat_get"); n != 100*batches {
+	// So do the events of the creations, each of whose scripts has one GET.
+	if n := spent("cmdstat_get"); n < 100*batches || n > 100*batches+spent("cmdstat_evalsha") {
 		t.Errorf("%d GET", n)
 	}
 	if n := spent("cmdstat_exists"); n != batches {

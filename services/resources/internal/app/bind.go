@@ -51,6 +51,14 @@ var bind = fx.Options(
 	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
 		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Answers() }}
 	}),
+	httpserver.ProvideChecks(func(r *epoch.Regions) (checks []httpserver.Check) {
+		// Without another region's Redis only what is at home there is not written.
+		for _, peer := range r.Peers() {
+			probe := func(context.Context) error { return r.Ready(peer) }
+			checks = append(checks, httpserver.Check{Name: "redis-" + peer, Probe: probe, Aside: true})
+		}
+		return checks
+	}),
 	httpserver.ProvideCheck(func(c *natsfx.Client) httpserver.Check {
 		// Without NATS everything is served, and announced later. That events are
 		// heard is no check at all: no answer rests on it.

@@ -38,12 +38,20 @@ type world struct {
 	redis *redis.Client // may do anything
 	trust *tls.Config
 	calm  bool // nothing is taken away from the services
+
+	region string
+	peers  []string // other regions on the same database
 }
 
 func newWorld(tb testing.TB, options devstack.Options) world {
 	tb.Helper()
+	return newWorldIn(tb, "local", options)
+}
+
+func newWorldIn(tb testing.TB, region string, options devstack.Options) world {
+	tb.Helper()
 	options.Database, options.Redis, options.NATS, options.Clerk = true, true, true, true
-	w := world{stack: devstack.T(tb, options), calm: !options.OwnDatabase && !options.OwnRedis}
+	w := world{stack: devstack.T(tb, options), calm: !options.OwnDatabase && !options.OwnRedis, region: region}
 	secret := rand.Text() + rand.Text()
 	var err error
 	if w.keys, err = bearer.NewSecrets([]byte(secret), nil); err != nil {
@@ -51,7 +59,7 @@ func newWorld(tb testing.TB, options devstack.Options) world {
 	}
 	s := w.stack
 	w.env = map[string]string{
-		"APP_ENV": "test", "HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "LOG_LEVEL": "fatal",
+		"APP_ENV": "test", "REGION": region, "HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "LOG_LEVEL": "fatal",
 		"TLS_CERT_FILE": s.CertFile, "TLS_KEY_FILE": s.KeyFile,
 		"DATABASE_URL": s.DatabaseURLFor(devstack.Resources),
 		"REDIS_URL":    s.RedisURLFor(devstack.Resources), "REDIS_CA_FILE": s.CAFile,
@@ -83,7 +91,7 @@ func (w world) migrate(tb testing.TB) {
 	}
 }
 
-// openEpochs does what auth does for a new Redis, in the region of most tests.
+// openEpochs does what auth does for a new Redis.
 func (w world) openEpochs(tb testing.TB) *redis.Client {
 	tb.Helper()
 	cfg := redisfx.Config{URL: env.Secret(w.stack.RedisURL), UseTLS: true, CAFile: w.stack.CAFile, PoolSize: 4}
@@ -99,7 +107,7 @@ func (w world) openEpochs(tb testing.TB) *redis.Client {
 		tb.Fatal(err)
 	}
 	keeper := epoch.New(epoch.Config{
-		Region: "local", Store: epoch.NewPostgres(db), Options: cfg.Options,
+		Region: w.region, Peers: w.peers, Store: epoch.NewPostgres(db), Options: cfg.Options,
 		Recover: bearer.NewTombstones(db).Replay, Log: zap.NewNop(),
 	})
 	keeper.Start()

@@ -47,8 +47,11 @@ func (g *Registry) GetAll(ctx context.Context, tenant string, b Batch, fresh boo
 		cells[i] = cell(tenant, id)
 	}
 	read := g.cache.ReadAll
-	if fresh {
+	switch {
+	case fresh:
 		read = g.cache.FreshAll
+	case g.homes.away(tenant):
+		read = g.cache.ReadAllAway
 	}
 	entries, sources, err := read(ctx, cells, func(ctx context.Context, wanted []int) ([]coherent.Entry, error) {
 		return g.loadAll(ctx, tenant, ids, wanted)
@@ -97,7 +100,7 @@ func (g *Registry) loadAll(ctx context.Context, tenant string, ids []ID, wanted 
 	}
 	entries := make([]coherent.Entry, len(wanted))
 	for _, r := range rows {
-		if entries[place[r.ID]], err = r.Entry(); err != nil {
+		if entries[place[r.ID]], err = g.homes.entry(r); err != nil {
 			return nil, err
 		}
 	}

@@ -35,22 +35,34 @@ type page struct {
 // for.
 func (g *Registry) List(ctx context.Context, q Query, fresh bool) (coherent.Entry, coherent.Source, error) {
 	load := func(ctx context.Context) (coherent.Entry, error) {
-		body, err := g.page(ctx, q)
-		return coherent.Entry{Body: body}, err
-	}
-	if fresh {
-		return g.cache.FreshList(ctx, load)
+		return g.page(ctx, q)
 	}
 	list := coherent.List{Scope: scope(q.Tenant, q.Type), Query: fmt.Sprintf("limit=%d&after=%s", q.Limit, q.After)}
-	return g.cache.ReadList(ctx, list, load)
+	switch {
+	case fresh:
+		return g.cache.FreshList(ctx, load)
+	case g.homes.away(q.Tenant):
+		return g.cache.ReadListAway(ctx, list, load)
+	default:
+		return g.cache.ReadList(ctx, list, load)
+	}
 }
 
-func (g *Registry) page(ctx context.Context, q Query) ([]byte, error) {
+func (g *Registry) page(ctx context.Context, q Query) (coherent.Entry, error) {
 	limit := q.Limit
 	q.Limit++ // one more tells whether there is a next page
 	found, err := g.store.List(ctx, q)
 	if err != nil {
-		return nil, err
+		return coherent.Entry{}, err
+	}
+	if len(found) > 0 {
+		g.homes.learn(q.Tenant, found[0].home)
+	}
+	// An empty page does not tell the home. Where there is none, the first write may
+	// be in any region, and would not end a page that was stored in this one.
+	home, err := g.homes.of(ctx, q.Tenant)
+	if err != nil {
+		return coherent.Entry{}, err
 	}
 	out := page{Items: make([]jsontext.Value, 0, limit)}
 	if len(found) > limit {
@@ -61,11 +73,12 @@ func (g *Registry) page(ctx context.Context, q Query) ([]byte, error) {
 	for _, r := range found {
 		entry, err := r.Entry()
 		if err != nil {
-			return nil, err
+			return coherent.Entry{}, err
 		}
 		out.Items = append(out.Items, entry.Body)
 	}
-	return json.Marshal(out)
+	body, err := json.Marshal(out)
+	return coherent.Entry{Body: body, Elsewhere: home != g.homes.own}, err
 }
 
 // position is what a cursor holds. It names the list, so that a cursor that is

@@ -31,15 +31,18 @@ type row struct {
 	Version    int64
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+	Home       string
 }
 
-const columns = `tenant, id, type, name, attributes, labels, owner, version, created_at, updated_at`
+// columns have the tenant's home with them, which is asked for as $1.
+const columns = `tenant, id, type, name, attributes, labels, owner, version, created_at, updated_at,
+	COALESCE((SELECT region FROM tenant_homes WHERE tenant = $1), '')`
 
 func (r row) resource() Resource {
 	return Resource{
 		ID: ID(r.ID), Type: Type(r.Type), Name: Name(r.Name), Attributes: jsontext.Value(r.Attributes),
 		Labels: Labels(r.Labels), Owner: r.Owner, Tenant: r.Tenant, Version: r.Version,
-		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, home: r.Home,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 // statement.
 type Store interface {
 	Reader
+	Homes
 	// The writes take effect together with their operation row, and only in the
 	// operation's epoch. They return errNothing if there was nothing to change,
 	// and otherwise the resource as it is now.
@@ -55,11 +56,12 @@ type Registry struct {
 	store  Store
 	events Announcer
 	once   *idempotency.Once
+	homes  *homes
 }
 
 // NewRegistry makes a registry.
 func NewRegistry(cache *coherent.Cache, store Store, events Announcer, once *idempotency.Once) *Registry {
-	return &Registry{cache, store, events, once}
+	return &Registry{cache, store, events, once, newHomes(cache.Region(), store)}
 }
 
 // Get reads one resource, from the cache unless fresh is asked for. It returns
@@ -70,12 +72,16 @@ func (g *Registry) Get(ctx context.Context, tenant string, id ID, fresh bool) (c
 		if err != nil {
 			return coherent.Entry{}, err
 		}
-		return r.Entry()
+		return g.homes.entry(r)
 	}
-	if fresh {
+	switch {
+	case fresh:
 		return g.cache.Fresh(ctx, load)
+	case g.homes.away(tenant):
+		return g.cache.ReadAway(ctx, cell(tenant, id), load)
+	default:
+		return g.cache.Read(ctx, cell(tenant, id), load)
 	}
-	return g.cache.Read(ctx, cell(tenant, id), load)
 }
 
 // Create makes a resource under a new id. It returns [ErrInvalid].
@@ -98,9 +104,18 @@ func (g *Registry) Create(ctx context.Context, by Actor, d Draft, once idempoten
 		return g.recall(ctx, op, version, r)
 	}
 	return g.do(ctx, once, func(ctx context.Context) (Written, error) {
-		entry, err := g.cache.Write(ctx, change)
+		entry, err := g.write(ctx, r, change)
 		return Written{ID: r.ID, Entry: entry}, err
 	})
+}
+
+// write carries a change of r out, in the Redis of its tenant's home.
+func (g *Registry) write(ctx context.Context, r Resource, change coherent.Change) (entry coherent.Entry, err error) {
+	g.homes.learn(r.Tenant, r.home)
+	if change.Home, err = g.homes.claim(ctx, r.Tenant); err != nil {
+		return coherent.Entry{}, err
+	}
+	return g.cache.Write(ctx, change)
 }
 
 // Replace puts a new content in the place of the old. It returns [ErrNotFound],
@@ -163,7 +178,7 @@ func (g *Registry) edit(
 		change.Recall = func(ctx context.Context, op coherent.Operation, version int64) (coherent.Entry, error) {
 			return g.recall(ctx, op, version, r)
 		}
-		entry, err := g.cache.Write(ctx, change)
+		entry, err := g.write(ctx, r, change)
 		return Written{ID: id, Entry: entry}, err
 	})
 }
@@ -191,7 +206,7 @@ func (g *Registry) Delete(ctx context.Context, by Actor, id ID, m Match, once id
 		change.Recall = func(_ context.Context, _ coherent.Operation, version int64) (coherent.Entry, error) {
 			return coherent.Entry{Version: version}, nil
 		}
-		entry, err := g.cache.Write(ctx, change)
+		entry, err := g.write(ctx, r, change)
 		return Written{ID: id, Entry: entry}, err
 	})
 }

@@ -40,6 +40,8 @@ type Resource struct {
 	Version    int64          `json:"version"`
 	CreatedAt  time.Time      `json:"created_at"`
 	UpdatedAt  time.Time      `json:"updated_at"`
+
+	home string // the tenant's, as far as it was read with it
 }
 
 // Entry is the resource as it is cached and sent: encoded once, on the way out
