@@ -79,9 +79,10 @@ chaos: tandem chaos-build ## do harm to a pair for a while, and judge what its c
 	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -faults '$(CHAOS_FAULTS)' -cripples '$(CHAOS_CRIPPLES)'
 
 CHAOS_RUNS ?= 6
+CHAOS_ANSWERS ?= 200000
 .PHONY: chaos-report
 chaos-report: tandem chaos-build ## several campaigns, also against crippled builds; rewrites docs/coherence-report.md
-	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -runs $(CHAOS_RUNS) -cripples all -report docs/coherence-report.md
+	@$(BIN)/tandem chaos -length $(CHAOS_SECONDS)s -seed $(CHAOS_SEED) -runs $(CHAOS_RUNS) -answers $(CHAOS_ANSWERS) -cripples all -report docs/coherence-report.md
 
 # The services with the points at which the campaign takes hold of them.
 .PHONY: chaos-build

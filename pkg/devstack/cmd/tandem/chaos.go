@@ -29,6 +29,7 @@ func harm(ctx context.Context, c pair.Config, beside func(string) string, args [
 	flags.Uint64Var(&o.Seed, "seed", 0, "the `number` that faults are drawn by; 0 for another each time")
 	flags.IntVar(&o.Clients, "clients", 24, "the `number` of clients at work")
 	flags.IntVar(&o.Runs, "runs", 1, "the `number` of runs, with seeds that follow one another")
+	flags.IntVar(&o.Answers, "answers", 0, "the `number` of operations to have answered, in up to twice as many runs")
 	flags.IntVar(&o.Overlap, "overlap", 2, "the `number` of faults at a time")
 	flags.StringVar(&o.Cripples, "cripples", "", "then see that a build without this `part` is caught, or all of them")
 	file := flags.String("report", "", "the `file` to write the report to")

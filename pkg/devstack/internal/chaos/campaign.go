@@ -31,6 +31,8 @@ type Config struct {
 	Clients  int
 	Overlap  int    // how many faults there are at a time
 	Faults   string // words that the names of the wanted faults contain; none means all
+	Share    int    // of these, every so many-th is done, if Shares says how many shares there are
+	Shares   int
 	Stories  string // a directory for histories that break the law
 	Crippled string // the part of the cache that is taken away; a build for tests alone knows it
 }
@@ -98,11 +100,11 @@ func (s *scene) play(ctx context.Context) (*Result, error) {
 	if err := s.assemble(ctx); err != nil {
 		return nil, err
 	}
-	sub, err := subscribe(ctx, s.pair.Variable("NATS_URL"), s.pair.Variable("CA_FILE"))
+	sub, err := s.listen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &plague{scene: s, kinds: chosen(s.Faults), held: map[string]bool{}}
+	p := &plague{scene: s, kinds: share(chosen(s.Faults), s.Share, s.Shares), held: map[string]bool{}}
 	working, stop := context.WithTimeout(ctx, s.Length)
 	defer stop()
 	var group sync.WaitGroup
@@ -119,12 +121,31 @@ func (s *scene) play(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	result := s.judge(sub, truth, p.done)
+	result.Mirrored, result.Findings.Stale = s.neighbour.compare(ctx, truth)
+	if err := s.neighbour.stop(ctx); err != nil {
+		return nil, err
+	}
 	result.Isolation, err = isolation(ctx, s.pair.Variable("DATABASE_URL"))
 	return result, err
 }
 
+// listen begins to account for events, as the neighbour will, each over a link of
+// its own.
+func (s *scene) listen(ctx context.Context) (*subscriber, error) {
+	at, err := s.links.between(ctx, s.pair.Stack(), "subscriber nats", s.pair.Variable("NATS_URL"))
+	if err != nil {
+		return nil, err
+	}
+	s.neighbour.url, err = s.links.between(ctx, s.pair.Stack(), "neighbour nats", s.pair.Variable("NATS_URL"))
+	if err != nil {
+		return nil, err
+	}
+	return subscribe(ctx, at, s.pair.Variable("CA_FILE"))
+}
+
 // employ sets the clients to work until ctx ends.
 func (s *scene) employ(ctx context.Context, group *sync.WaitGroup) {
+	group.Go(func() { s.neighbour.follow(ctx, s.Length/3, s.pair.Variable("CA_FILE")) })
 	for n := range s.Clients {
 		r := rand.New(rand.NewPCG(s.Seed, uint64(n))) //nolint:gosec // reproducible on purpose
 		switch {

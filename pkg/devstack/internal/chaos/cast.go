@@ -14,6 +14,8 @@ type cast struct {
 	joiners *joiners
 	revoker *revoker
 	keys    *receipts
+
+	neighbour *neighbour
 }
 
 // assemble makes them, before their time begins.
@@ -47,5 +49,6 @@ func (s *scene) assemble(ctx context.Context) error {
 		joiners: &joiners{office: desk, all: targets, log: newLog[memberOp](), keys: keys},
 		revoker: &revoker{auth: client, office: desk, targets: targets},
 	}
+	s.neighbour = newNeighbour(ctx, s.traders, rand.New(rand.NewPCG(s.Seed, neighbourClient))) //nolint:gosec // reproducible on purpose
 	return nil
 }

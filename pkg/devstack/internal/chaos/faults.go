@@ -84,6 +84,17 @@ func chosen(words string) (kinds []fault) {
 	return kinds
 }
 
+// share is one of several shares of the faults, so that each has its turn in
+// one of as many runs.
+func share(kinds []fault, n, shares int) (some []fault) {
+	for i, f := range kinds {
+		if shares == 0 || i%shares == n%shares {
+			some = append(some, f)
+		}
+	}
+	return some
+}
+
 // spell is how long a fault lasts.
 func spell(ctx context.Context, r *rand.Rand, least, most time.Duration) {
 	pause(ctx, least+time.Duration(r.Int64N(int64(most-least))))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,23 +60,30 @@ func (q quiet) write(ctx context.Context) bool {
 }
 
 // read has all of these instances read, one time in four without the cache,
-// until the time is over.
-func (q quiet) read(ctx context.Context, via []int, d time.Duration) {
+// until the time is over. It tells whether enough was answered to show anything.
+func (q quiet) read(ctx context.Context, via []int, d time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	var readers sync.WaitGroup
+	var answered atomic.Int64
 	for _, n := range via {
 		for fresh := range 2 {
 			r := rand.New(rand.NewPCG(q.r.Uint64(), 0)) //nolint:gosec // drawn from what was drawn by the seed
 			readers.Go(func() {
 				for h := q.with(r); pause(ctx, 3*time.Millisecond); {
-					h.do(context.WithoutCancel(ctx), n, q.id, itemOp{kind: read, fresh: fresh == 1 && r.IntN(2) == 0})
+					op := itemOp{kind: read, fresh: fresh == 1 && r.IntN(2) == 0}
+					if h.do(context.WithoutCancel(ctx), n, q.id, op) == http.StatusOK {
+						answered.Add(1)
+					}
 				}
 			})
 		}
 	}
 	readers.Wait()
+	return answered.Load() >= enough
 }
+
+const enough = 20 // answers
 
 // stopWriter has an instance stop with a write marked and not yet sent, which it
 // sends a good while later, only to die before it can take its marker off.
@@ -103,11 +111,11 @@ func stopWriter(ctx context.Context, s *scene, name string, r *rand.Rand) (strin
 		return "", err
 	}
 	died := s.becomes(ctx, name, dead, quietFor)
-	q.read(ctx, q.others, time.Second)
+	saw := q.read(ctx, q.others, time.Second)
 	if err := s.revive(ctx, name); err != nil {
 		return "", err
 	}
-	if !died {
+	if !died || !saw {
 		return "", errMissed
 	}
 	return "", nil
@@ -134,11 +142,11 @@ func stopReader(ctx context.Context, s *scene, name string, r *rand.Rand) (strin
 	if err := s.wake(name); err != nil {
 		return "", err
 	}
-	q.read(ctx, append(q.others, q.victim), time.Second)
+	saw := q.read(ctx, append(q.others, q.victim), time.Second)
 	if err := s.disarm(name); err != nil {
 		return "", err
 	}
-	if !wrote {
+	if !wrote || !saw {
 		return "", errMissed
 	}
 	return "", nil

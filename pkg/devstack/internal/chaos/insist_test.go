@@ -34,6 +34,7 @@ func TestInsist(t *testing.T) {
 				n := int(tries.Add(1))
 				if n > len(c.answers) {
 					cancel() // the campaign is over
+					w.WriteHeader(http.StatusServiceUnavailable)
 					return
 				}
 				w.WriteHeader(c.answers[n-1])

@@ -19,6 +19,7 @@ type Findings struct {
 	Items, Lists []string // keys whose history no sequential world could have
 	Twice        []string // Idempotency-Keys that made two things
 	Tokens       []string // ended tokens that were let in
+	Stale        []string // entries of the neighbour's map
 	Missing      int      // committed changes that the subscriber did not hear of
 	Disordered   int      // events after a later one of the same resource
 	Unpublished  int
@@ -27,7 +28,7 @@ type Findings struct {
 
 // Violations is how many there are.
 func (f Findings) Violations() int {
-	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + f.Missing + f.Disordered + f.Unpublished
+	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + len(f.Stale) + f.Missing + f.Disordered + f.Unpublished
 }
 
 func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Result {
@@ -35,7 +36,7 @@ func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Res
 		Seed: s.Seed, Crippled: s.Crippled, Faults: s.Faults, Overlap: s.Overlap, Length: s.Length, Injections: injections,
 		Hits: s.tally.hits, Reads: s.tally.reads, By: s.tally.by, Codes: s.tally.codes,
 		Keys: len(s.traders.log.keys), Groups: len(s.joiners.log.keys), Aborted: truth.aborted,
-		RevokedTokens: len(s.revoker.dead), Shown: s.revoker.asked, WriteKeys: len(s.keys.ids), Flushes: fmt.Sprint(sub.flushes),
+		RevokedTokens: len(s.revoker.dead), Shown: s.revoker.asked, WriteKeys: len(s.keys.ids), MirrorReads: s.neighbour.reads.Load(), MirrorHits: s.neighbour.hits.Load(), Flushes: fmt.Sprint(sub.flushes),
 	}
 	r.Operations, r.Answered = s.tally.totals()
 	for i := range injections {

@@ -23,8 +23,7 @@ type subscriber struct {
 func subscribe(ctx context.Context, url, caFile string) (*subscriber, error) {
 	s := &subscriber{heard: map[string][]int64{}, flushes: map[invalidation.Reason]int{}}
 	var err error
-	s.conn, err = nats.Connect(url, nats.RootCAs(caFile), nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond))
-	if err != nil {
+	if s.conn, err = dial(url, caFile); err != nil {
 		return nil, err
 	}
 	s.sub, err = invalidation.Subscribe(ctx, s.conn, invalidation.Options{
@@ -34,6 +33,12 @@ func subscribe(ctx context.Context, url, caFile string) (*subscriber, error) {
 		s.conn.Close()
 	}
 	return s, err
+}
+
+// dial connects as soon as that is possible, and again and again.
+func dial(url, caFile string) (*nats.Conn, error) {
+	return nats.Connect(url, nats.RootCAs(caFile), nats.RetryOnFailedConnect(true),
+		nats.MaxReconnects(-1), nats.ReconnectWait(200*time.Millisecond))
 }
 
 func (s *subscriber) handle(_ context.Context, e invalidation.Event) error {

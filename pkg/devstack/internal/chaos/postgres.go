@@ -12,6 +12,7 @@ import (
 type truth struct {
 	committed   map[string]map[int64]bool // subject → versions
 	live        map[string]bool           // ids and names of the resources that there are
+	versions    map[string]int64          // id → version, of those that there are
 	created     []string                  // ids of all that there ever were
 	unpublished int
 	aborted     int
@@ -24,7 +25,7 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 		return t, err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	t.committed, t.live = map[string]map[int64]bool{}, map[string]bool{}
+	t.committed, t.live, t.versions = map[string]map[int64]bool{}, map[string]bool{}, map[string]int64{}
 	rows, err := conn.Query(ctx, "SELECT state, subject, COALESCE(version, 0), published FROM operations")
 	if err != nil {
 		return t, err
@@ -52,11 +53,12 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 	if err = errors.Join(err, rows.Err()); err != nil {
 		return t, err
 	}
-	if rows, err = conn.Query(ctx, "SELECT id::TEXT, name FROM resources"); err != nil {
+	if rows, err = conn.Query(ctx, "SELECT id::TEXT, name, version FROM resources"); err != nil {
 		return t, err
 	}
-	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &name, &version}, func() error {
 		t.live[id], t.live[name] = true, true
+		t.versions[id] = version
 		return nil
 	})
 	return t, errors.Join(err, rows.Err())

@@ -19,16 +19,18 @@ type Result struct {
 	Length   time.Duration
 	Findings Findings
 
-	Operations, Answered int
-	Hits, Reads          int
-	By, Codes            map[string]int
-	Injections           []injection
-	Keys, Groups         int
-	WriteKeys            int // Idempotency-Keys under which something was made
-	Events, Aborted      int
-	RevokedTokens, Shown int
-	Flushes              string
-	Isolation            string // the database's default
+	Operations, Answered    int
+	Hits, Reads             int
+	By, Codes               map[string]int
+	Injections              []injection
+	Keys, Groups            int
+	WriteKeys               int // Idempotency-Keys under which something was made
+	Events, Aborted         int
+	RevokedTokens, Shown    int
+	Flushes                 string
+	MirrorReads, MirrorHits int64
+	Mirrored                int    // entries of the neighbour's map at the end
+	Isolation               string // the database's default
 }
 
 // Write tells about one campaign as Markdown.
@@ -37,13 +39,14 @@ func (r *Result) Write(out io.Writer) error {
 	fmt.Fprintf(&b, "## Seed %d, %s%s%s\n\n", r.Seed, r.Length, overlapping(r.Overlap), crippledAs(r.Crippled))
 	fmt.Fprintf(&b, "%d operations, %d answered (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver, %d creations under keys; ",
 		r.Operations, r.Answered, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted, r.WriteKeys)
-	fmt.Fprintf(&b, "the server's default isolation: %s; hit ratio %.1f %%; %d tokens ended, refused %d times; not answered: %s; flushes: %s.\n\n",
-		r.Isolation, r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes)
+	fmt.Fprintf(&b, "the server's default isolation: %s; hit ratio %.1f %%; %d tokens ended, refused %d times; not answered: %s; flushes: %s; the neighbour's map answered %d of %d reads and held %d resources at the end.\n\n",
+		r.Isolation, r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes,
+		r.MirrorHits, r.MirrorReads, r.Mirrored)
 	writeFaults(&b, []*Result{r})
 	f := r.Findings
-	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d keys that made two things, %d ended tokens let in, %d events missing, %d out of order, %d unpublished.\n",
-		f.Violations(), len(f.Items), len(f.Lists), len(f.Twice), len(f.Tokens), f.Missing, f.Disordered, f.Unpublished)
-	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens) {
+	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d keys that made two things, %d ended tokens let in, %d stale in the neighbour's map, %d events missing, %d out of order, %d unpublished.\n",
+		f.Violations(), len(f.Items), len(f.Lists), len(f.Twice), len(f.Tokens), len(f.Stale), f.Missing, f.Disordered, f.Unpublished)
+	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens, f.Stale) {
 		fmt.Fprintf(&b, "- %s\n", what)
 	}
 	for _, what := range f.Slow {

@@ -13,7 +13,8 @@ import (
 // Series is several campaigns and one report.
 type Series struct {
 	Config
-	Runs     int    // with seeds that follow one another
+	Runs     int    // at least, with seeds that follow one another
+	Answers  int    // operations that are to be answered in all of them together, in twice as many runs at most
 	Cripples string // and then against builds that lack one of these parts; "all" for each
 }
 
@@ -61,12 +62,13 @@ func (c caught) escaped() bool { return c.Findings.Violations() == 0 && c.shown 
 func (s Series) Run(ctx context.Context, report io.Writer) error {
 	var whole []*Result
 	var lame []caught
-	failed := error(nil)
-	for n := range s.Runs {
+	failed, answered := error(nil), 0
+	for n := 0; n < s.Runs || answered < s.Answers && n < 2*s.Runs; n++ {
 		c := s.Config
 		c.Seed += uint64(n)
 		if n%2 == 1 {
 			c.Overlap = 1 // so that the effect of each fault can be told
+			c.Share, c.Shares = n/2, s.Runs/2
 		}
 		result, err := Run(ctx, c)
 		if err != nil {
@@ -78,7 +80,7 @@ func (s Series) Run(ctx context.Context, report io.Writer) error {
 		if result.Findings.Violations() > 0 {
 			failed = errors.Join(failed, fmt.Errorf("%w: seed %d", ErrViolated, c.Seed))
 		}
-		whole = append(whole, result)
+		whole, answered = append(whole, result), answered+result.Answered
 	}
 	for _, part := range cripples(s.Cripples) {
 		result, err := s.against(ctx, part)
