@@ -12,7 +12,7 @@ import (
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsRequest = "Authorization, Cache-Control, Consistency-Token, Content-Type, Idempotency-Key, If-Match, If-None-Match"
-	corsAnswer  = "Cache-Status, Consistency-Token, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
+	corsAnswer  = "Cache-Status, Consistency-Token, ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
 	corsMaxAge  = "600"
 )
 

@@ -77,7 +77,7 @@ func TestCORS(t *testing.T) {
 	for _, path := range []string{"/things/7", "/nothing"} { // errors are readable too
 		got = call(t, "PUT", s.URL+path, "", "Origin", "https://other.example.org")
 		if got.Header.Get("Access-Control-Allow-Origin") != "https://other.example.org" || got.Header.Get("Vary") != "Origin" ||
-			!strings.Contains(got.Header.Get("Access-Control-Expose-Headers"), "ETag") ||
+			!strings.Contains(got.Header.Get("Access-Control-Expose-Headers"), "ETag, Idempotent-Replayed") ||
 			!strings.Contains(got.Header.Get("Access-Control-Expose-Headers"), "RateLimit, RateLimit-Policy, Retry-After") || got.Header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: %v", path, got.Header)
 		}

@@ -102,32 +102,36 @@ func TestAnAnswerThatIsLostIsFoundOut(t *testing.T) {
 			t.Parallel()
 			g, store, db := registry(t)
 			ctx, by := t.Context(), resources.Actor{Tenant: "t", Subject: "u"}
-			is := func(what string, entry coherent.Entry, err error, version int64) {
+			// Each has a key, and is asked for again. What was decided against left none.
+			is := func(what string, version int64, write func(idempotency.Request) (resources.Written, error)) resources.Written {
 				t.Helper()
-				if err != nil || entry.Version != version {
-					t.Fatalf("%s: version %d, %v", what, entry.Version, err)
+				arm(store)
+				w, err := write(idempotency.New("t", "u", what))
+				if err != nil || w.Entry.Version != version || w.Replayed {
+					t.Fatalf("%s: version %d, %v", what, w.Entry.Version, err)
 				}
+				again, err := write(idempotency.New("t", "u", what))
+				if err != nil || !again.Replayed || again.Entry.Version != version || string(again.Entry.Body) != string(w.Entry.Body) {
+					t.Errorf("%s: %+v, %v; it was %+v", what, again, err, w)
+				}
+				return w
 			}
-			arm(store)
-			none := idempotency.Request{}
-			w, err := g.Create(ctx, by, resources.Draft{Type: new("invoice"), Name: new("n")}, none)
-			is("create", w.Entry, err, 1)
-			id := w.ID
-			arm(store)
-			w, err = g.Replace(ctx, by, id, resources.Draft{Name: new("m")}, resources.Match{1}, none)
-			is("replace", w.Entry, err, 2)
-			arm(store)
-			w, err = g.Patch(ctx, by, id, resources.Patch{Name: jsontext.Value(`"o"`)}, nil, none)
-			is("patch", w.Entry, err, 3)
+			id := is("create", 1, func(once idempotency.Request) (resources.Written, error) {
+				return g.Create(ctx, by, resources.Draft{Type: new("invoice"), Name: new("n")}, once)
+			}).ID
+			is("replace", 2, func(once idempotency.Request) (resources.Written, error) {
+				return g.Replace(ctx, by, id, resources.Draft{Name: new("m")}, resources.Match{1}, once)
+			})
+			w := is("patch", 3, func(once idempotency.Request) (resources.Written, error) {
+				return g.Patch(ctx, by, id, resources.Patch{Name: jsontext.Value(`"o"`)}, nil, once)
+			})
 			read, _, err := g.Get(ctx, "t", id, false)
-			is("read", read, err, 3)
-			if string(read.Body) != string(w.Entry.Body) {
+			if err != nil || read.Version != 3 || string(read.Body) != string(w.Entry.Body) {
 				t.Errorf("answered %s, and it is %s", w.Entry.Body, read.Body)
 			}
-			arm(store)
-			if _, err := g.Delete(ctx, by, id, resources.Match{3}, none); err != nil {
-				t.Fatal(err)
-			}
+			is("delete", 4, func(once idempotency.Request) (resources.Written, error) {
+				return g.Delete(ctx, by, id, resources.Match{3}, once)
+			})
 			if _, _, err := g.Get(ctx, "t", id, false); !errors.Is(err, resources.ErrNotFound) {
 				t.Errorf("after the deletion: %v", err)
 			}
