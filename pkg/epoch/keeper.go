@@ -23,6 +23,7 @@ const (
 	// given up begins anew, and would never come to its end. Nothing is held
 	// meanwhile, and whoever recovers must not wait for ever for one step of it.
 	recoverWithin = time.Hour
+	openWithin    = 5 * time.Second // for the one statement after that
 	// clockOffset is CockroachDB's default --max-offset: a read may be served as
 	// of a moment that much before it was sent.
 	clockOffset = 500 * time.Millisecond

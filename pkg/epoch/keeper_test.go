@@ -3,11 +3,13 @@ package epoch_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap/zaptest"
 
 	"tandem.example/pkg/devstack"
 	"tandem.example/pkg/epoch"
@@ -233,4 +235,37 @@ func awaitLoss(t *testing.T, k *epoch.Keeper) {
 		case <-tick.C:
 		}
 	}
+}
+
+// silent is a database that goes silent once, at the moment of opening.
+type silent struct {
+	*epoch.Postgres
+	once sync.Once
+}
+
+func (s *silent) MarkReady(ctx context.Context, region string, number int64) (err error) {
+	s.once.Do(func() {
+		<-ctx.Done()
+		err = ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	return s.Postgres.MarkReady(ctx, region, number)
+}
+
+func TestADatabaseThatGoesSilentDelaysNoOpeningForLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := epoch.New(epoch.Config{
+		Region: "here", Store: &silent{Postgres: epoch.NewPostgres(w.db)}, Options: redisOf(w.stack).Options,
+		Recover: func(context.Context, *epoch.Epoch) error { return nil }, Log: zaptest.NewLogger(t),
+	})
+	k.Start()
+	t.Cleanup(func() {
+		if err := k.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	await(t, k, 1)
 }

@@ -122,12 +122,14 @@ func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 	if (row.Epoch > 1 || len(row.Others) > 0) && k.now() < k.seen.at+leaseFor+clockOffset {
 		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for the leases before it", row.Epoch))
 	}
-	ctx, cancel := context.WithTimeout(ctx, recoverWithin)
+	long, cancel := context.WithTimeout(ctx, recoverWithin)
 	defer cancel()
-	if err := k.cfg.Recover(ctx, bound.epoch(k.cfg.Region, row.Epoch, k.held)); err != nil {
+	if err := k.cfg.Recover(long, bound.epoch(k.cfg.Region, row.Epoch, k.held)); err != nil {
 		return ErrNotReady.Because(fmt.Errorf("recover epoch %d: %w", row.Epoch, err))
 	}
-	if err := k.cfg.Store.MarkReady(ctx, k.cfg.Region, row.Epoch); err != nil {
+	short, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	if err := k.cfg.Store.MarkReady(short, k.cfg.Region, row.Epoch); err != nil {
 		return err
 	}
 	k.poke()
