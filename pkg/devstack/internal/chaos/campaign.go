@@ -49,6 +49,9 @@ type scene struct {
 
 	cast
 	guests atomic.Int64 // clients that a fault brought along
+
+	mu      sync.Mutex // guards crashes
+	crashes []string
 }
 
 // say writes a line on the console.
@@ -112,7 +115,7 @@ func (s *scene) play(ctx context.Context) (*Result, error) {
 	err = p.rage(working)
 	stop()
 	group.Wait()
-	if err = errors.Join(err, s.pair.AwaitReady(ctx)); err != nil {
+	if err = errors.Join(err, s.nurse(ctx, append(resources(s), auths(s)...)), s.pair.AwaitReady(ctx)); err != nil {
 		return nil, err
 	}
 	s.revoker.presentAll(ctx)

@@ -23,12 +23,13 @@ type Findings struct {
 	Missing      int      // committed changes that the subscriber did not hear of
 	Disordered   int      // events after a later one of the same resource
 	Unpublished  int
+	Crashes      []string // instances that ended of themselves
 	Slow         []string // what could not be told in time; no violation, and no proof either
 }
 
 // Violations is how many there are.
 func (f Findings) Violations() int {
-	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + len(f.Stale) + f.Missing + f.Disordered + f.Unpublished
+	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + len(f.Stale) + len(f.Crashes) + f.Missing + f.Disordered + f.Unpublished
 }
 
 func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Result {
@@ -52,7 +53,7 @@ func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Res
 	f.Lists, slow = c.lists(s.joiners.log, truth)
 	f.Slow = append(f.Slow, slow...)
 	f.Twice = s.keys.check(truth.created)
-	f.Tokens = s.revoker.let
+	f.Tokens, f.Crashes = s.revoker.let, s.crashes
 	f.Missing, f.Disordered = sub.account(truth.committed)
 	f.Unpublished = truth.unpublished
 	if truth.slow && f.Missing+f.Unpublished > 0 {

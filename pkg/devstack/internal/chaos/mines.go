@@ -46,10 +46,32 @@ func (s *scene) becomes(ctx context.Context, instance string, state byte, within
 	return false
 }
 
-// revive has an instance run again, whatever state it is in, and unarmed.
+// revive has an instance run again, whatever state it is in, and unarmed. One
+// that ended without having been killed is a finding.
 func (s *scene) revive(ctx context.Context, instance string) error {
 	ctx = context.WithoutCancel(ctx)
+	if err := s.pair.Crashed(instance); err != nil {
+		s.say("%s has crashed: %v", instance, err)
+		s.crash(instance)
+	}
 	return errors.Join(s.disarm(instance), s.pair.Kill(ctx, instance), s.pair.Start(ctx, instance))
+}
+
+// nurse revives those of the instances that are dead: a mine may have gone off
+// after its fault was over.
+func (s *scene) nurse(ctx context.Context, instances []string) (err error) {
+	for _, name := range instances {
+		if s.pair.State(name) == dead {
+			err = errors.Join(err, s.revive(ctx, name))
+		}
+	}
+	return err
+}
+
+func (s *scene) crash(instance string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crashes = append(s.crashes, instance+" ended without having been killed")
 }
 
 // wake lets a stopped instance go on.

@@ -63,6 +63,11 @@ func (p *plague) rounds(ctx context.Context, r *rand.Rand) error {
 
 func (p *plague) inject(ctx context.Context, f fault, thing string, r *rand.Rand) error {
 	i := injection{name: f.name}
+	instances := append(resources(p.scene), auths(p.scene)...)
+	affected := slices.DeleteFunc(strings.Split(thing, and), func(part string) bool { return !slices.Contains(instances, part) })
+	if err := p.nurse(ctx, affected); err != nil {
+		return err
+	}
 	i.begin = p.clock.now()
 	how, err := f.do(ctx, p.scene, thing, r)
 	if errors.Is(err, errMissed) {

@@ -44,9 +44,9 @@ func (r *Result) Write(out io.Writer) error {
 		r.MirrorHits, r.MirrorReads, r.Mirrored)
 	writeFaults(&b, []*Result{r})
 	f := r.Findings
-	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d keys that made two things, %d ended tokens let in, %d stale in the neighbour's map, %d events missing, %d out of order, %d unpublished.\n",
-		f.Violations(), len(f.Items), len(f.Lists), len(f.Twice), len(f.Tokens), len(f.Stale), f.Missing, f.Disordered, f.Unpublished)
-	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens, f.Stale) {
+	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d keys that made two things, %d ended tokens let in, %d stale in the neighbour's map, %d events missing, %d out of order, %d unpublished, %d crashes.\n",
+		f.Violations(), len(f.Items), len(f.Lists), len(f.Twice), len(f.Tokens), len(f.Stale), f.Missing, f.Disordered, f.Unpublished, len(f.Crashes))
+	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens, f.Stale, f.Crashes) {
 		fmt.Fprintf(&b, "- %s\n", what)
 	}
 	for _, what := range f.Slow {

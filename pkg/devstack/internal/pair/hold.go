@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"tandem.example/pkg/devstack"
@@ -92,6 +93,16 @@ func (h *Held) State(name string) byte {
 		return rest[0]
 	}
 	return 0
+}
+
+// Crashed tells how an instance ended that nobody killed, with the end of its log;
+// nil for one that was killed, and while it runs.
+func (h *Held) Crashed(name string) error {
+	err := h.r.table.Failed(name)
+	if err == nil || strings.Contains(err.Error(), "signal "+syscall.SIGKILL.String()) {
+		return nil
+	}
+	return fmt.Errorf("%w\n%s", err, h.r.tail(name))
 }
 
 // Start starts an instance again. It does not wait until it is ready.

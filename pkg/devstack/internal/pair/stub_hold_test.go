@@ -61,7 +61,20 @@ func holdOne(ctx context.Context, h *pair.Held, name string) error {
 	if s := h.State(name); s != 0 {
 		return fmt.Errorf("the state of one that was killed is %q", s)
 	}
+	if err := h.Crashed(name); err != nil {
+		return fmt.Errorf("one that was killed counts as crashed: %w", err)
+	}
 	if err := errors.Join(h.Start(ctx, name), h.AwaitReady(ctx)); err != nil {
+		return err
+	}
+	// A stub that is asked to end exits by itself.
+	if err := errors.Join(h.Signal(name, syscall.SIGTERM), becomes("end", func(s byte) bool { return s == 0 })); err != nil {
+		return err
+	}
+	if err := h.Crashed(name); err == nil {
+		return errors.New("one that ended by itself does not count as crashed")
+	}
+	if err := errors.Join(h.Start(ctx, name), h.AwaitReady(ctx), h.Crashed(name)); err != nil {
 		return err
 	}
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", h.PID(name)))
