@@ -59,8 +59,13 @@ func (w *world) trips(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "round trips to Redis, one request at a time\n\ncached read    %.2f\nwrite          %.2f: the token, the markers; behind the answer they are taken off, and off the register\n\n",
-		perRead, (write-own())/alone)
+	_, err = fmt.Fprintf(out, `round trips to Redis, one request at a time
+
+cached read    %.2f
+write          %.2f: for the token and for the markers, which its answer waits for; behind the answer the
+               markers and their register, and the event at each of two instances
+
+`, perRead, (write-own())/alone)
 	return err
 }
 
