@@ -5,17 +5,18 @@ import "fmt"
 // codec names, in one byte, the format of bodies. Two releases of a service that
 // run side by side may have different ones; each reads its own and leaves the
 // other's alone. What stands before a body is the same in all of them: 'V', the
-// codec, the version as 16 hexadecimal digits. Digits of one width let the
-// scripts compare versions as text, without a loss of precision.
+// codec, the version as 19 decimal digits. Digits of one width let the scripts
+// compare versions as text, without a loss of precision; letters among them would
+// not, since Lua compares by the server's locale, and Czech has them before digits.
 type codec byte
 
 const (
 	valueMark  = 'V'
 	leaseMark  = 'L' // and the lease's token
-	headerSize = 2 + 16
+	headerSize = 2 + 19
 )
 
-func encodeVersion(v int64) string { return fmt.Sprintf("%016x", v) }
+func encodeVersion(v int64) string { return fmt.Sprintf("%019d", v) }
 
 func (k codec) encode(e Entry) []byte {
 	out := make([]byte, 0, headerSize+len(e.Body))
@@ -32,24 +33,12 @@ func (k codec) decode(stored []byte) (Entry, bool) {
 	}
 	var version int64
 	for _, digit := range stored[2:headerSize] {
-		n, ok := fromHex(digit)
-		if !ok {
+		if digit < '0' || digit > '9' {
 			return Entry{}, false
 		}
-		version = version<<4 | n
+		version = version*10 + int64(digit-'0') // negative if it is too much
 	}
 	return Entry{Version: version, Body: stored[headerSize:]}, version > 0
-}
-
-func fromHex(digit byte) (int64, bool) {
-	switch {
-	case '0' <= digit && digit <= '9':
-		return int64(digit - '0'), true
-	case 'a' <= digit && digit <= 'f':
-		return int64(digit-'a') + 10, true
-	default:
-		return 0, false
-	}
 }
 
 // The stored form of a list: 'N', the generation it was read under, the body.

@@ -1,7 +1,7 @@
 -- UNMARK: the outcome of a write is known. Also used for a marker that a reader
 -- resolved, and for a write that did nothing (no version).
 -- model: core.pml and gen.pml, UNMARK
--- KEYS: value, markers, settled writes.  ARGV: token, version (16 hex digits) or '',
+-- KEYS: value, markers, settled writes.  ARGV: token, version (19 digits) or '',
 -- encoded value or '', its lifetime in milliseconds, how many settled writes to note
 -- and for how many milliseconds.
 local token, version, blob = ARGV[1], ARGV[2], ARGV[3]
@@ -10,7 +10,7 @@ if redis.call('HEXISTS', KEYS[2], token) == 0 then
   -- model: core.pml, DROP
   if version ~= '' then
     local v = redis.call('GET', KEYS[1])
-    if v and (string.sub(v, 1, 1) == 'L' or string.sub(v, 3, 18) < version) then
+    if v and (string.sub(v, 1, 1) == 'L' or string.sub(v, 3, 21) < version) then
       redis.call('DEL', KEYS[1])
     end
   end
