@@ -16,9 +16,10 @@ import (
 
 const maxBody = 1 << 20
 
-// API reads from the resources service.
+// API reads documents of one type from the resources service.
 type API struct {
 	URL    string
+	Type   string
 	Client *http.Client
 	Token  func(context.Context) (string, error)
 }
@@ -47,6 +48,16 @@ func (a API) Read(ctx context.Context, id string) (Document, error) {
 		return Document{}, ErrNotFound
 	case res.StatusCode != http.StatusOK:
 		return Document{}, fmt.Errorf("read resource: status %d", res.StatusCode)
+	}
+	var named struct {
+		Type string `json:"type"`
+		ID   string `json:"id"`
+	}
+	if err := json.Unmarshal(body, &named); err != nil {
+		return Document{}, fmt.Errorf("read resource: %w", err)
+	}
+	if named.Type != a.Type || named.ID != id { // no event that is heard would tell of its changes
+		return Document{}, ErrNotFound
 	}
 	version, err := strconv.ParseInt(strings.Trim(res.Header.Get("ETag"), `"`), 10, 64)
 	return Document{Version: version, Body: body}, err
@@ -97,9 +108,9 @@ func (c *Credentials) Token(ctx context.Context) (string, error) {
 	return c.token, nil
 }
 
-// ServeHTTP answers GET /{id}.
+// ServeHTTP answers GET /{id}. Events spell ids in lower case.
 func (m *Map) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	doc, hit, err := m.Get(req.Context(), req.PathValue("id"))
+	doc, hit, err := m.Get(req.Context(), strings.ToLower(req.PathValue("id")))
 	switch {
 	case errors.Is(err, ErrNotFound):
 		http.Error(w, ErrNotFound.Error(), http.StatusNotFound)

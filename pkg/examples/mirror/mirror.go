@@ -30,7 +30,8 @@ type Document struct {
 
 // Source is the service that owns the documents.
 type Source interface {
-	// Read returns the current version, or [ErrNotFound].
+	// Read returns the current version, or [ErrNotFound], also for a document whose
+	// changes are not heard, or not by this id: the map would keep it for ever.
 	Read(ctx context.Context, id string) (Document, error)
 }
 

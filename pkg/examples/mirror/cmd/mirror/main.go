@@ -45,7 +45,7 @@ func run(ctx context.Context, listen, kind, name string) error {
 	credentials := &mirror.Credentials{
 		URL: os.Getenv("AUTH_URL"), ID: os.Getenv("DEMO_CLIENT_ID"), Secret: os.Getenv("DEMO_CLIENT_SECRET"), Client: client,
 	}
-	m := mirror.New(mirror.API{URL: os.Getenv("RESOURCES_URL"), Client: client, Token: credentials.Token}, 10_000)
+	m := mirror.New(mirror.API{URL: os.Getenv("RESOURCES_URL"), Type: kind, Client: client, Token: credentials.Token}, 10_000)
 	nc, err := nats.Connect(os.Getenv("NATS_URL"), nats.Secure(trust), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true))
 	if err != nil {
 		return err
