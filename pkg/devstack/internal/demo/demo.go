@@ -72,13 +72,18 @@ func signIn(w *walk, _ *listener) error {
 }
 
 func create(w *walk, _ *listener) error {
-	w.title("Create a resource, read it twice")
-	made, err := w.json(http.MethodPost, w.stack["RESOURCES_URL"]+"/v1/resources", w.token, http.StatusCreated,
-		`{"type":"invoice","name":"first draft","attributes":{"amount":1250},"labels":{"demo":"`+rand.Text()+`"}}`)
-	if err != nil {
-		return err
+	w.title("Create a resource, ask for it once more under the same key, read it twice")
+	key, body := rand.Text(), `{"type":"invoice","name":"first draft","attributes":{"amount":1250},"labels":{"demo":"`+rand.Text()+`"}}`
+	for _, instance := range []string{"RESOURCES_URL", "RESOURCES_2_URL"} {
+		made, err := w.json(http.MethodPost, w.stack[instance]+"/v1/resources", w.token, http.StatusCreated, body, "Idempotency-Key", key)
+		if err != nil {
+			return err
+		}
+		if again := made.header.Get("Idempotent-Replayed") == "true"; again != (w.id != "") || again && made.text("id") != w.id {
+			return fmt.Errorf("under one key %s was made, then %s", w.id, made.text("id"))
+		}
+		w.path, w.id = made.header.Get("Location"), made.text("id")
 	}
-	w.path, w.id = made.header.Get("Location"), made.text("id")
 	for _, outcome := range []string{"fwd=miss", "hit"} {
 		got, err := w.json(http.MethodGet, w.stack["RESOURCES_URL"]+w.path, w.token, http.StatusOK, "")
 		if err != nil {

@@ -48,8 +48,9 @@ func (w *walk) form(target string, want int, pairs ...string) (*answer, error) {
 	return w.send(r, want)
 }
 
-// json asks with a bearer token, if there is one.
-func (w *walk) json(method, target, token string, want int, body string) (*answer, error) {
+// json asks with a bearer token, if there is one, and other header fields, given as
+// names and values.
+func (w *walk) json(method, target, token string, want int, body string, header ...string) (*answer, error) {
 	r, err := http.NewRequestWithContext(w.ctx, method, target, strings.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -59,6 +60,9 @@ func (w *walk) json(method, target, token string, want int, body string) (*answe
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for pair := range slices.Chunk(header, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	return w.send(r, want)
 }
