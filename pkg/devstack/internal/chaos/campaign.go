@@ -82,16 +82,17 @@ func Run(ctx context.Context, c Config) (_ *Result, err error) {
 	if err := s.pair.Stack().StartReplica(ctx); err != nil {
 		return nil, err
 	}
-	if s.pair.Stack().Database() == "postgres" {
-		if err := execute(ctx, s.pair.Variable("DATABASE_URL"), loosen); err != nil {
-			return nil, err
-		}
-	}
 	return s.play(ctx)
 }
 
-// rewire gives every instance what it is to know of the campaign.
+// rewire gives every instance what it is to know of the campaign, and the
+// database its default, which no connection is to be made before.
 func (s *scene) rewire(instance string, stack *devstack.Stack, env []string) ([]string, error) {
+	if stack.Database() == "postgres" {
+		if err := execute(context.Background(), stack.DatabaseURL, loosen); err != nil {
+			return nil, err
+		}
+	}
 	env = append(env, "CHAOS_ORDERS="+s.orders(instance))
 	if s.Crippled != "" {
 		env = append(env, "CHAOS_WITHOUT="+s.Crippled)

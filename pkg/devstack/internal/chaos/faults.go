@@ -37,6 +37,7 @@ func catalogue() []fault {
 	kinds := []fault{
 		{"resources killed", resources, killInstance},
 		{"auth killed", auths, killInstance},
+		{"auth stopped", auths, pauseInstance},
 		{"killed after mark", resources, killAt("marked")},
 		{"killed after the statement", resources, killAt("written")},
 		{"killed before unmark", resources, killAt("unmarking")},

@@ -36,25 +36,31 @@ type Result struct {
 // Write tells about one campaign as Markdown.
 func (r *Result) Write(out io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Seed %d, %s%s%s\n\n", r.Seed, r.Length, overlapping(r.Overlap), crippledAs(r.Crippled))
-	fmt.Fprintf(&b, "%d operations, %d answered (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver, %d creations under keys; ",
-		r.Operations, r.Answered, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted, r.WriteKeys)
-	fmt.Fprintf(&b, "the server's default isolation: %s; hit ratio %.1f %%; %d tokens ended, refused %d times; not answered: %s; flushes: %s; the neighbour's map answered %d of %d reads and held %d resources at the end.\n\n",
-		r.Isolation, r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes,
-		r.MirrorHits, r.MirrorReads, r.Mirrored)
+	r.tell(&b)
 	writeFaults(&b, []*Result{r})
-	f := r.Findings
-	fmt.Fprintf(&b, "\n**%d violations**: %d resources, %d lists, %d keys that made two things, %d ended tokens let in, %d stale in the neighbour's map, %d events missing, %d out of order, %d unpublished, %d crashes.\n",
-		f.Violations(), len(f.Items), len(f.Lists), len(f.Twice), len(f.Tokens), len(f.Stale), f.Missing, f.Disordered, f.Unpublished, len(f.Crashes))
-	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens, f.Stale, f.Crashes) {
-		fmt.Fprintf(&b, "- %s\n", what)
-	}
-	for _, what := range f.Slow {
-		fmt.Fprintf(&b, "- too slow to tell: %s\n", what)
-	}
 	b.WriteString("\n")
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// tell is all but the faults.
+func (r *Result) tell(b *strings.Builder) {
+	fmt.Fprintf(b, "## Seed %d, %s%s%s\n\n", r.Seed, r.Length, overlapping(r.Overlap), crippledAs(r.Crippled))
+	fmt.Fprintf(b, "%d operations, %d answered (%s); %d resources, %d lists, %d events, %d writes decided against by a resolver, %d creations under keys; ",
+		r.Operations, r.Answered, counts(r.By), r.Keys, r.Groups, r.Events, r.Aborted, r.WriteKeys)
+	fmt.Fprintf(b, "the server's default isolation: %s; hit ratio %.1f %%; %d tokens ended, refused %d times; not answered: %s; flushes: %s; the neighbour's map answered %d of %d reads and held %d resources at the end.\n\n",
+		r.Isolation, r.hitRatio(), r.RevokedTokens, r.Shown, counts(r.Codes), r.Flushes,
+		r.MirrorHits, r.MirrorReads, r.Mirrored)
+	f := r.Findings
+	fmt.Fprintf(b, "**%d violations**: %d resources, %d lists, %d keys that made two things, %d ended tokens let in, %d stale in the neighbour's map, %d events missing, %d out of order, %d unpublished, %d crashes.\n",
+		f.Violations(), len(f.Items), len(f.Lists), len(f.Twice), len(f.Tokens), len(f.Stale), f.Missing, f.Disordered, f.Unpublished, len(f.Crashes))
+	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens, f.Stale, f.Crashes) {
+		fmt.Fprintf(b, "- %s\n", what)
+	}
+	for _, what := range f.Slow {
+		fmt.Fprintf(b, "- too slow to tell: %s\n", what)
+	}
+	b.WriteString("\n")
 }
 
 // writeFaults is a table of what was done in these campaigns. Unavailability is

@@ -146,15 +146,11 @@ func writeReport(out io.Writer, whole []*Result, lame []caught) error {
 		"that have one fault at a time, from its beginning until all was calm again.\n\n")
 	writeFaults(&b, whole)
 	b.WriteString("\n")
-	if _, err := io.WriteString(out, b.String()); err != nil {
-		return err
-	}
 	for _, r := range whole {
-		if err := r.Write(out); err != nil {
-			return err
-		}
+		r.tell(&b)
 	}
-	return nil
+	_, err := io.WriteString(out, strings.TrimRight(b.String(), "\n")+"\n")
+	return err
 }
 
 func (c caught) outcome() string {
