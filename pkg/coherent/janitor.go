@@ -139,23 +139,35 @@ func (j *janitor) resolve(ctx context.Context, e *epoch.Epoch, names []string) e
 // their writers can do nothing any more, since each statement requires its epoch.
 // What else those epochs stored expires.
 func (j *janitor) bury(ctx context.Context, e *epoch.Epoch) error {
-	for past := max(1, e.Number()-pastEpochs, j.buried); past < e.Number(); past++ {
-		for {
-			if err := e.Held(); err != nil { // only who holds a later epoch knows
-				return err
-			}
-			n, err := forget(ctx, e, past, int64(j.batch))
-			if err != nil {
-				return epoch.Unavailable(err)
-			}
-			if n == 0 {
-				break
-			}
-			j.cache.metrics.markers.WithLabelValues("buried").Add(float64(n))
+	first := max(1, e.Number()-pastEpochs)
+	if 0 < j.buried && j.buried < first { // the number was raised by hand, by far
+		if err := j.buryOne(ctx, e, j.buried); err != nil {
+			return err
+		}
+	}
+	for past := max(first, j.buried); past < e.Number(); past++ {
+		if err := j.buryOne(ctx, e, past); err != nil {
+			return err
 		}
 	}
 	j.buried = e.Number()
 	return nil
+}
+
+func (j *janitor) buryOne(ctx context.Context, e *epoch.Epoch, past int64) error {
+	for {
+		if err := e.Held(); err != nil { // only who holds a later epoch knows
+			return err
+		}
+		n, err := forget(ctx, e, past, int64(j.batch))
+		if err != nil {
+			return epoch.Unavailable(err)
+		}
+		if n == 0 {
+			return nil
+		}
+		j.cache.metrics.markers.WithLabelValues("buried").Add(float64(n))
+	}
 }
 
 // Unsettled tells how long ago the oldest write was begun whose marker is still

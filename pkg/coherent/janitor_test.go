@@ -349,6 +349,23 @@ func TestTheJanitorBuriesWhatIsOver(t *testing.T) {
 	}
 }
 
+// Raised by hand the number leaps, and the epoch it had is no neighbour.
+func TestTheJanitorBuriesWhatWasEndedByHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.process()
+	id := newID()
+	p.insert(t, id)
+	j := p.janitor()
+	j.late = time.Hour
+	p.sweep(t, j)
+	before := p.died(t, id, false).Epoch
+	w.raise(t)
+	p.past(t, before)
+	p.sweep(t, j)
+	p.settled(t, before, id)
+}
+
 func TestUnsettledIsTheAgeOfTheOldestMarker(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).process()
