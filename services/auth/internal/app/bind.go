@@ -39,7 +39,7 @@ var bind = fx.Options(
 
 	// Sessions live in Redis and end in the database.
 	fx.Provide(
-		func(k *epoch.Keeper) sessions.Epochs { return k },
+		func(r *epoch.Regions) sessions.Epochs { return r },
 		func(t *bearer.Tombstones) sessions.Cemetery { return t },
 		func(s *sessions.Store) clients.Ender { return s },
 	),
@@ -52,7 +52,7 @@ var bind = fx.Options(
 	),
 
 	// What has ended at Clerk ends here.
-	fx.Provide(func(s *sessions.Store, k *epoch.Keeper) (clerkhook.Sessions, clerkhook.Epochs) { return s, k }),
+	fx.Provide(func(s *sessions.Store) clerkhook.Sessions { return s }),
 
 	// What was tried is in the log, whatever came of it.
 	fx.Provide(
@@ -87,6 +87,14 @@ var bind = fx.Options(
 	}),
 	httpserver.ProvideCheck(func(k *epoch.Keeper) httpserver.Check {
 		return httpserver.Check{Name: "epoch", Probe: func(context.Context) error { return k.Ready() }}
+	}),
+	httpserver.ProvideChecks(func(r *epoch.Regions) (checks []httpserver.Check) {
+		// Without another region's Redis nothing is ended for good, and all else is done.
+		for _, peer := range r.Peers() {
+			probe := func(context.Context) error { return r.Ready(peer) }
+			checks = append(checks, httpserver.Check{Name: "redis-" + peer, Probe: probe, Aside: true})
+		}
+		return checks
 	}),
 	httpserver.ProvideCheck(func(c *natsfx.Client) httpserver.Check {
 		// Without NATS everything is served, and announced later.

@@ -9,6 +9,7 @@ package clerkhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,10 +47,8 @@ type (
 	}
 	// Journal keeps what was refused; *audit.Batch does.
 	Journal interface{ Add(e audit.Event) }
-	// Epochs gives the Redis that counts now; *epoch.Keeper is one.
-	Epochs interface {
-		Current() (*epoch.Epoch, error)
-	}
+	// Epochs gives the Redis of every region; *epoch.Regions is one.
+	Epochs = sessions.Epochs
 )
 
 // Delivery is one event under the id that all its repetitions share.
@@ -86,12 +85,8 @@ func (h *Hook) Take(ctx context.Context, d Delivery) (int64, error) {
 	} else {
 		ended, err = h.sessions.EndSubject(ctx, d.Event.User, "", change)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", d.Event.Type, err)
-	}
-	e, err := h.epochs.Current()
-	if err == nil {
-		err = bearer.Enforce(ctx, e, stone)
+	if err == nil || errors.Is(err, sessions.ErrElsewhere) { // here Clerk's own tokens end all the same
+		err = errors.Join(err, h.enforce(ctx, stone))
 	}
 	if err == nil {
 		err = h.deliveries.Finish(ctx, d.ID)
@@ -100,6 +95,14 @@ func (h *Hook) Take(ctx context.Context, d Delivery) (int64, error) {
 		return 0, fmt.Errorf("%s: %w", d.Event.Type, err)
 	}
 	return ended, nil
+}
+
+// enforce ends Clerk's own tokens, at every instance of every region.
+func (h *Hook) enforce(ctx context.Context, stone bearer.Tombstone) error {
+	_, err := sessions.Everywhere(ctx, h.epochs, func(ctx context.Context, e *epoch.Epoch) (int64, error) {
+		return 0, bearer.Enforce(ctx, e, stone)
+	})
+	return err
 }
 
 func (e Event) tombstone(now time.Time) bearer.Tombstone {

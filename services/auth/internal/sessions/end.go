@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,8 +12,8 @@ import (
 )
 
 // Every end goes the same way: what is to end is committed (the generation, the
-// tombstones, the line in the log), then Redis forgets it, then the rows go, then
-// it is acknowledged. Each of these may be done again, so whoever did not hear
+// tombstones, the line in the log), then Redis forgets it, in every region, then the
+// rows go, then it is acknowledged. Each of these may be done again, so whoever did not hear
 // the answer repeats the call, and the Sweeper finishes what nobody repeats. When
 // one of them returns without an error, no instance accepts a token of what it
 // has ended, and no login that was under way when it began brings one back.
@@ -92,6 +93,7 @@ func (s *Store) endMany(ctx context.Context, e *end) (int64, error) {
 
 // endPages goes on with an end that has begun.
 func (s *Store) endPages(ctx context.Context, e *end) (total int64, _ error) {
+	var away error // of another region; in this one it goes on
 	for {
 		found, more, err := s.rows.next(ctx, e)
 		if err != nil {
@@ -99,7 +101,10 @@ func (s *Store) endPages(ctx context.Context, e *end) (total int64, _ error) {
 		}
 		n, err := s.finish(ctx, found)
 		total += n
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrElsewhere):
+			away = err
+		case err != nil:
 			return total, err
 		}
 		if !more {
@@ -108,6 +113,9 @@ func (s *Store) endPages(ctx context.Context, e *end) (total int64, _ error) {
 		if err := s.rows.touch(ctx, &e.target); err != nil {
 			return total, err
 		}
+	}
+	if away != nil {
+		return total, away
 	}
 	_ = s.rows.done(ctx, &e.target) // the end is complete without it, and the sweeper does it too
 	return total, nil
@@ -128,13 +136,9 @@ func (s *Store) endOne(ctx context.Context, subject, sessionID string, until tim
 // finish is what comes after the commit.
 func (s *Store) finish(ctx context.Context, found []ended) (int64, error) {
 	s.at("end committed")
-	e, err := s.epochs.Current()
+	n, err := Everywhere(ctx, s.epochs, finish(found))
 	if err != nil {
-		return 0, err
-	}
-	n, err := finish(ctx, e, found)
-	if err != nil {
-		return 0, err
+		return n, err
 	}
 	s.at("end in redis")
 	if len(found) > 0 {

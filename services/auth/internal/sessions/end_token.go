@@ -32,11 +32,7 @@ func (s *Store) EndToken(ctx context.Context, c *bearer.Claims) (int64, error) {
 		return 0, err
 	}
 	s.at("end committed")
-	e, err := s.epochs.Current()
-	if err != nil {
-		return 0, err
-	}
-	n, err := remove(ctx, e, bearer.TokenKey(c.Subject, c.ID))
+	n, err := Everywhere(ctx, s.epochs, remove(bearer.TokenKey(c.Subject, c.ID)))
 	if err != nil {
 		return 0, fmt.Errorf("end token: %w", err)
 	}

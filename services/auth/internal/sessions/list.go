@@ -28,7 +28,7 @@ func (s *Store) List(ctx context.Context, subject, cursor string) ([]Session, st
 	if err != nil {
 		return nil, "", err
 	}
-	e, err := s.epochs.Current()
+	regions, err := s.epochs.Everywhere() // each session lives in one of them
 	if err != nil {
 		return nil, "", err
 	}
@@ -42,7 +42,7 @@ func (s *Store) List(ctx context.Context, subject, cursor string) ([]Session, st
 	} else {
 		cursor = ""
 	}
-	live, err := used(ctx, e, subject, all)
+	live, err := used(ctx, regions, subject, all)
 	return live, cursor, err
 }
 

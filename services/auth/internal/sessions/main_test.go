@@ -83,7 +83,7 @@ func connect(to servers, log *zap.Logger) (*crdb.DB, *epoch.Keeper, error) {
 
 // store is another instance on the same servers.
 func (w *world) store(lives Lives) *Store {
-	return NewStore(w.keeper, NewRows(w.db), refresher(w.tb, secretA, ""), lives, nil)
+	return NewStore(epoch.NewRegions(w.keeper), NewRows(w.db), refresher(w.tb, secretA, ""), lives, nil)
 }
 
 // epoch waits until one of at least that number is held.

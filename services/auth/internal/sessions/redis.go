@@ -125,12 +125,14 @@ func rotate(ctx context.Context, e *epoch.Epoch, t *trade) (Grant, time.Duration
 }
 
 // remove deletes one key and tells whether it was there.
-func remove(ctx context.Context, e *epoch.Epoch, key string) (int64, error) {
-	del := redis.NewIntCmd(ctx, "del", key)
-	if err := e.Do(ctx, del); err != nil {
-		return 0, err
+func remove(key string) func(context.Context, *epoch.Epoch) (int64, error) {
+	return func(ctx context.Context, e *epoch.Epoch) (int64, error) {
+		del := redis.NewIntCmd(ctx, "del", key)
+		if err := e.Do(ctx, del); err != nil {
+			return 0, err
+		}
+		return del.Val(), nil
 	}
-	return del.Val(), nil
 }
 
 // originOf is what the session was exchanged for, or nothing.

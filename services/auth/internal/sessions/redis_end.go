@@ -24,27 +24,28 @@ const (
 	noted = 2 * settle
 )
 
-// finish makes Redis forget sessions that have ended and tells how many of them
+// finish makes a Redis forget sessions that have ended and tells how many of them
 // were live. After that no reply for which the epoch is held can find them.
-func finish(ctx context.Context, e *epoch.Epoch, page []ended) (int64, error) {
-	cmds := make([]redis.Cmder, 0, 2*len(page))
-	for _, s := range page {
-		sid := s.ID.String()
-		cmds = append(cmds,
-			redis.NewStatusCmd(ctx, "set", endedKey(s.Subject, sid), "1", "px", noted.Milliseconds()), // first
-			redis.NewIntCmd(ctx, "del", bearer.SessionKey(s.Subject, sid)))
-	}
-	if len(cmds) == 0 {
-		return 0, nil
-	}
-	if err := e.Do(ctx, cmds...); err != nil {
-		return 0, err
-	}
-	var live int64
-	for i := 1; i < len(cmds); i += 2 {
-		if del, ok := cmds[i].(*redis.IntCmd); ok {
-			live += del.Val()
+func finish(page []ended) func(context.Context, *epoch.Epoch) (int64, error) {
+	return func(ctx context.Context, e *epoch.Epoch) (live int64, _ error) {
+		cmds := make([]redis.Cmder, 0, 2*len(page))
+		for _, s := range page {
+			sid := s.ID.String()
+			cmds = append(cmds,
+				redis.NewStatusCmd(ctx, "set", endedKey(s.Subject, sid), "1", "px", noted.Milliseconds()), // first
+				redis.NewIntCmd(ctx, "del", bearer.SessionKey(s.Subject, sid)))
 		}
+		if len(cmds) == 0 {
+			return 0, nil
+		}
+		if err := e.Do(ctx, cmds...); err != nil {
+			return 0, err
+		}
+		for i := 1; i < len(cmds); i += 2 {
+			if del, ok := cmds[i].(*redis.IntCmd); ok {
+				live += del.Val()
+			}
+		}
+		return live, nil
 	}
-	return live, nil
 }

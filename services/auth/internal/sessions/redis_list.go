@@ -12,11 +12,26 @@ import (
 
 // used keeps those of a subject's sessions that live, and notes when each was
 // last used.
-func used(ctx context.Context, e *epoch.Epoch, subject string, all []Session) ([]Session, error) {
+func used(ctx context.Context, regions []*epoch.Epoch, subject string, all []Session) ([]Session, error) {
 	live := make([]Session, 0, len(all))
 	if len(all) == 0 {
 		return live, nil
 	}
+	for _, e := range regions {
+		if err := lastUsed(ctx, e, subject, all); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range all {
+		if !s.LastUsed.IsZero() {
+			live = append(live, s)
+		}
+	}
+	return live, nil
+}
+
+// lastUsed notes it of the sessions that live in a region.
+func lastUsed(ctx context.Context, e *epoch.Epoch, subject string, all []Session) error {
 	asked := make([]*redis.StringCmd, len(all))
 	cmds := make([]redis.Cmder, len(all))
 	for i, s := range all {
@@ -24,13 +39,12 @@ func used(ctx context.Context, e *epoch.Epoch, subject string, all []Session) ([
 		cmds[i] = asked[i]
 	}
 	if err := e.Do(ctx, cmds...); err != nil {
-		return nil, err
+		return err
 	}
-	for i, s := range all {
+	for i := range all {
 		if ms, err := asked[i].Int64(); err == nil {
-			s.LastUsed = time.UnixMilli(ms)
-			live = append(live, s)
+			all[i].LastUsed = time.UnixMilli(ms)
 		}
 	}
-	return live, nil
+	return nil
 }

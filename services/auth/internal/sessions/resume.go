@@ -9,7 +9,13 @@ import (
 // Resume finishes up to a page of what others have begun and not finished, and
 // removes as many rows of sessions that nobody can use any more. It tells whether
 // there may be more to do.
+//
+// While another region's Redis is away nothing can be finished: whoever began has
+// done what there is to do in this one.
 func (s *Store) Resume(ctx context.Context) (more bool, err error) {
+	if _, err := s.epochs.Everywhere(); err != nil {
+		return false, err
+	}
 	open, err := s.rows.pending(ctx)
 	if err != nil {
 		return false, err
@@ -23,11 +29,7 @@ func (s *Store) Resume(ctx context.Context) (more bool, err error) {
 	if err != nil || len(over) == 0 {
 		return false, err
 	}
-	e, err := s.epochs.Current()
-	if err != nil {
-		return false, err
-	}
-	if _, err := finish(ctx, e, over); err != nil {
+	if _, err := Everywhere(ctx, s.epochs, finish(over)); err != nil {
 		return false, err
 	}
 	return len(over) == page, s.rows.forget(ctx, over)

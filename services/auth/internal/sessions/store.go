@@ -11,9 +11,11 @@ import (
 	"tandem.example/services/auth/internal/audit"
 )
 
-// Epochs gives the Redis that counts now; *epoch.Keeper is one.
+// Epochs gives the Redis that counts now, and that of every region; *epoch.Regions
+// is one.
 type Epochs interface {
 	Current() (*epoch.Epoch, error)
+	Everywhere() ([]*epoch.Epoch, error)
 }
 
 // Store begins, renews and ends sessions. It is safe for concurrent use.

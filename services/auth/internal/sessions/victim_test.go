@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"tandem.example/pkg/bearer"
+	"tandem.example/pkg/epoch"
 )
 
 // victimVariable holds a death, in JSON, and makes this binary die it.
@@ -77,7 +78,7 @@ func (d *death) die(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store := NewStore(keeper, NewRows(db), keys, usual, nil)
+	store := NewStore(epoch.NewRegions(keeper), NewRows(db), keys, usual, nil)
 	store.at = func(step string) {
 		if step != d.Step {
 			return
