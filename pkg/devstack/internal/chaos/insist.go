@@ -1,10 +1,12 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -87,27 +89,28 @@ func (l *receipts) note(key, id string) {
 	}
 }
 
-// check compares with what there ever was: each resource was made under a key,
-// and none under that of another. Those that no answer told of must not be more
-// than the keys whose outcome stayed unknown.
-func (l *receipts) check(created []string) []string {
+// check compares with what there ever was, by ids and first names, which are the
+// keys: each was made under a key, none under that of another, and what an answer
+// told of was made.
+func (l *receipts) check(created map[string]string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known, open := map[string]bool{}, 0
-	for _, id := range l.ids {
-		known[id] = true
-		if id == "" {
-			open++
+	wrong, made := slices.Clone(l.twice), map[string]string{}
+	for _, id := range sortedKeys(created) {
+		key := created[id]
+		if _, known := l.ids[key]; !known {
+			wrong = append(wrong, fmt.Sprintf("%s was made under no key", id))
+			continue
+		}
+		if other := cmp.Or(made[key], l.ids[key]); other != "" && other != id {
+			wrong = append(wrong, fmt.Sprintf("%s made %s and %s", key, other, id))
+		}
+		made[key] = id
+	}
+	for _, key := range sortedKeys(l.ids) {
+		if id := l.ids[key]; id != "" && made[key] == "" {
+			wrong = append(wrong, fmt.Sprintf("%s was said to have made %s, which never was", key, id))
 		}
 	}
-	stray := 0
-	for _, id := range created {
-		if !known[id] {
-			stray++
-		}
-	}
-	if stray > open {
-		return append(l.twice, fmt.Sprintf("%d resources that no answer told of, and %d keys without one", stray, open))
-	}
-	return l.twice
+	return wrong
 }

@@ -63,17 +63,19 @@ func TestReceipts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		notes   [][2]string
-		created []string
+		created map[string]string
 		bad     int
 	}{
-		"one each":                  {[][2]string{{"k1", ""}, {"k1", "a"}, {"k2", ""}, {"k2", "b"}}, []string{"a", "b"}, 0},
-		"answered twice":            {[][2]string{{"k1", "a"}, {"k1", "a"}}, []string{"a"}, 0},
-		"two answers":               {[][2]string{{"k1", "a"}, {"k1", "b"}}, []string{"b"}, 1},
-		"one that nobody was told":  {[][2]string{{"k1", "a"}, {"k2", ""}}, []string{"a", "b"}, 0},
-		"two where one can be":      {[][2]string{{"k1", "a"}, {"k2", ""}}, []string{"a", "b", "c"}, 1},
-		"one beside what was told":  {[][2]string{{"k1", ""}, {"k1", "a"}}, []string{"a", "b"}, 1},
+		"one each":                  {[][2]string{{"k1", ""}, {"k1", "a"}, {"k2", ""}, {"k2", "b"}}, map[string]string{"a": "k1", "b": "k2"}, 0},
+		"answered twice":            {[][2]string{{"k1", "a"}, {"k1", "a"}}, map[string]string{"a": "k1"}, 0},
+		"two answers":               {[][2]string{{"k1", "a"}, {"k1", "b"}}, map[string]string{"b": "k1"}, 1},
+		"one that nobody was told":  {[][2]string{{"k1", "a"}, {"k2", ""}}, map[string]string{"a": "k1", "b": "k2"}, 0},
+		"two that nobody was told":  {[][2]string{{"k1", ""}, {"k2", ""}}, map[string]string{"a": "k1", "b": "k1"}, 1},
+		"one beside what was told":  {[][2]string{{"k1", ""}, {"k1", "a"}, {"k2", ""}}, map[string]string{"a": "k1", "b": "k1"}, 1},
 		"a key that made nothing":   {[][2]string{{"k1", ""}}, nil, 0},
-		"known, then a lost repeat": {[][2]string{{"k1", "a"}, {"k1", ""}}, []string{"a", "b"}, 1},
+		"known, then a lost repeat": {[][2]string{{"k1", "a"}, {"k1", ""}}, map[string]string{"a": "k1", "b": "k1"}, 1},
+		"no key is kept":            {[][2]string{{"k1", ""}}, map[string]string{"a": ""}, 1},
+		"told of, and never made":   {[][2]string{{"k1", "a"}}, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

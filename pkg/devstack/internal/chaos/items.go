@@ -3,6 +3,7 @@ package chaos
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/anishathalye/porcupine"
@@ -84,8 +85,8 @@ func (op itemOp) String() string {
 // settle finds out what became of writes whose answer was lost. The database
 // holds every version that there ever was, and each is of one write: of one that
 // was acknowledged, or of one that a reader saw, or else of some of the lost
-// ones, it does not matter which. So each version has its writer in the end, and
-// the lost writes that are left over had no effect. Gone tells that there is no
+// ones, it does not matter which, but each of another. So each version has its
+// writer in the end, and the lost writes that are left over had no effect. Gone tells that there is no
 // such resource any more; then the last version is its deletion.
 func settle(ops []itemOp, committed map[int64]bool, gone bool) []itemOp {
 	var last int64
@@ -99,7 +100,7 @@ func settle(ops []itemOp, committed map[int64]bool, gone bool) []itemOp {
 		}
 	}
 	written := map[int64]bool{} // versions with a writer
-	lost := span{never, never}  // since the first of them began
+	var lost []int64            // when those began that nobody saw
 	for i := range ops {
 		op := &ops[i]
 		first, ok := seen[op.value]
@@ -108,7 +109,7 @@ func settle(ops []itemOp, committed map[int64]bool, gone bool) []itemOp {
 		case op.verdict == unknown && op.kind != remove && ok:
 			op.verdict, op.version, op.end = done, first.version, max(first.end, op.begin)
 		case op.verdict == unknown:
-			lost.begin = min(lost.begin, op.begin)
+			lost = append(lost, op.begin)
 		case op.kind == create:
 			op.version = 1
 		case op.verdict == done && op.kind == remove:
@@ -117,11 +118,15 @@ func settle(ops []itemOp, committed map[int64]bool, gone bool) []itemOp {
 		written[op.version] = written[op.version] || op.kind != read && op.verdict == done
 	}
 	ops = slices.DeleteFunc(ops, func(op itemOp) bool { return op.verdict == unknown })
-	for v := range committed {
-		if written[v] || lost.begin == never {
+	slices.Sort(lost)
+	for _, v := range slices.Sorted(maps.Keys(committed)) {
+		if written[v] || len(lost) == 0 { // then nobody can have written it
 			continue
 		}
-		ghost := itemOp{span: lost, kind: put, verdict: done, version: v, value: "?", via: "one of the lost"}
+		// The n-th such version came when n of the lost had begun, since none of them
+		// wrote two.
+		ghost := itemOp{span: span{lost[0], never}, kind: put, verdict: done, version: v, value: "?", via: "one of the lost"}
+		lost = lost[1:]
 		if gone && v == last {
 			ghost.kind = remove
 		}

@@ -24,12 +24,24 @@ type Findings struct {
 	Disordered   int      // events after a later one of the same resource
 	Unpublished  int
 	Crashes      []string // instances that ended of themselves
+	Undecided    []string // histories that were too much to judge, as one that breaks the law may be
 	Slow         []string // what could not be told in time; no violation, and no proof either
 }
 
 // Violations is how many there are.
 func (f Findings) Violations() int {
 	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + len(f.Stale) + len(f.Crashes) + f.Missing + f.Disordered + f.Unpublished
+}
+
+// verdict is what a series fails with, or nil.
+func (f Findings) verdict() error {
+	switch {
+	case f.Violations() > 0:
+		return ErrViolated
+	case len(f.Undecided) > 0:
+		return ErrUndecided
+	}
+	return nil
 }
 
 func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Result {
@@ -48,10 +60,10 @@ func (s *scene) judge(sub *subscriber, truth truth, injections []injection) *Res
 	}
 	began := time.Now()
 	c, f := court{s.Stories}, &r.Findings
-	var slow []string
-	f.Items, f.Slow = c.items(s.traders.log, truth)
-	f.Lists, slow = c.lists(s.joiners.log, truth)
-	f.Slow = append(f.Slow, slow...)
+	var undecided []string
+	f.Items, f.Undecided = c.items(s.traders.log, truth)
+	f.Lists, undecided = c.lists(s.joiners.log, truth)
+	f.Undecided = append(f.Undecided, undecided...)
 	f.Twice = s.keys.check(truth.created)
 	f.Tokens, f.Crashes = s.revoker.let, s.crashes
 	f.Missing, f.Disordered = sub.account(truth.committed)

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/anishathalye/porcupine"
@@ -52,6 +53,9 @@ func TestItems(t *testing.T) {
 		"the lost one came later":       {[]itemOp{made, lost(10, "b"), saw(20, 1, "a"), saw(30, 2, "b")}, 2, false, true},
 		"the lost one came and went":    {[]itemOp{made, lost(10, "b"), saw(20, 2, "b"), saw(30, 1, "a")}, 2, false, false},
 		"the lost one nobody saw":       {[]itemOp{made, lost(10, "b"), saw(20, 1, "a"), wrote(30, 3, "c"), saw(40, 3, "c")}, 3, false, true},
+		"the lost one came twice":       {[]itemOp{made, lost(10, "b"), wrote(30, 4, "c")}, 4, false, false},
+		"two lost ones nobody saw":      {[]itemOp{made, lost(10, "b"), lost(10, "d"), wrote(30, 4, "c")}, 4, false, true},
+		"a lost one came too early":     {[]itemOp{made, lost(10, "b"), wrote(20, 4, "c"), lost(50, "d")}, 4, false, false},
 		"a version that nobody wrote":   {[]itemOp{made, wrote(10, 3, "b")}, 3, false, false},
 		"two writers of one version":    {[]itemOp{made, wrote(10, 2, "b"), wrote(20, 2, "c")}, 2, false, false},
 		"a mixture of two versions":     {[]itemOp{made, wrote(10, 2, "b"), saw(20, 2, "a")}, 2, false, false},
@@ -121,5 +125,24 @@ func TestEventsAreAccountedFor(t *testing.T) {
 	missing, disordered := s.account(map[string]map[int64]bool{"a": versions(5), "b": versions(1), "c": versions(1)})
 	if missing != 2 || disordered != 1 {
 		t.Errorf("%d missing, %d out of order; want 2 and 1", missing, disordered)
+	}
+}
+
+// The histories that are too much to judge are those that break the law, as much as
+// any: whoever looks for an order that there is not looks at them all.
+func TestWhatCannotBeJudgedIsNotLetPass(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		f    Findings
+		want error
+	}{
+		{Findings{}, nil},
+		{Findings{Slow: []string{"an event"}}, nil},
+		{Findings{Undecided: []string{"item"}}, ErrUndecided},
+		{Findings{Undecided: []string{"item"}, Items: []string{"item"}}, ErrViolated},
+	} {
+		if got := c.f.verdict(); !errors.Is(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.f, got, c.want)
+		}
 	}
 }

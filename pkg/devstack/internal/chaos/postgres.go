@@ -13,7 +13,7 @@ type truth struct {
 	committed   map[string]map[int64]bool // subject → versions
 	live        map[string]bool           // ids and names of the resources that there are
 	versions    map[string]int64          // id → version, of those that there are
-	created     []string                  // ids of all that there ever were
+	created     map[string]string         // id → first name of all that there ever were, as is kept beside their keys
 	unpublished int
 	aborted     int
 	slow        bool // events still were coming when it was read
@@ -25,15 +25,16 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 		return t, err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	t.committed, t.live, t.versions = map[string]map[int64]bool{}, map[string]bool{}, map[string]int64{}
-	rows, err := conn.Query(ctx, "SELECT state, subject, COALESCE(version, 0), published FROM operations")
+	t.committed, t.live, t.versions, t.created = map[string]map[int64]bool{}, map[string]bool{}, map[string]int64{}, map[string]string{}
+	rows, err := conn.Query(ctx, `SELECT state, subject, COALESCE(version, 0), published,
+		COALESCE(NULLIF(idempotency_answer, '')::JSONB->>'name', '') FROM operations`)
 	if err != nil {
 		return t, err
 	}
 	var state, subject, id, name string
 	var version int64
 	var published bool
-	_, err = pgx.ForEachRow(rows, []any{&state, &subject, &version, &published}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&state, &subject, &version, &published, &name}, func() error {
 		if state == "aborted" {
 			t.aborted++
 			return nil
@@ -46,7 +47,7 @@ func readTruth(ctx context.Context, url string) (t truth, err error) {
 		}
 		t.committed[subject][version] = true
 		if _, id, ok := strings.Cut(subject, "."); ok && version == 1 {
-			t.created = append(t.created, id)
+			t.created[id] = name
 		}
 		return nil
 	})

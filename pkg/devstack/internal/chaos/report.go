@@ -57,7 +57,7 @@ func (r *Result) tell(b *strings.Builder) {
 	for _, what := range slices.Concat(f.Items, f.Lists, f.Twice, f.Tokens, f.Stale, f.Crashes) {
 		fmt.Fprintf(b, "- %s\n", what)
 	}
-	for _, what := range f.Slow {
+	for _, what := range slices.Concat(f.Undecided, f.Slow) {
 		fmt.Fprintf(b, "- too slow to tell: %s\n", what)
 	}
 	b.WriteString("\n")

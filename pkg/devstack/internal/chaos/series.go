@@ -21,6 +21,7 @@ type Series struct {
 // The outcomes of a series that are failures.
 var (
 	ErrViolated  = errors.New("there are violations")
+	ErrUndecided = errors.New("there are histories that could not be judged")
 	ErrNotCaught = errors.New("a crippled build was not caught")
 )
 
@@ -77,8 +78,8 @@ func (s Series) Run(ctx context.Context, report io.Writer) error {
 		if err := result.Write(s.Pair.Out); err != nil {
 			return err
 		}
-		if result.Findings.Violations() > 0 {
-			failed = errors.Join(failed, fmt.Errorf("%w: seed %d", ErrViolated, c.Seed))
+		if err := result.Findings.verdict(); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%w: seed %d", err, c.Seed))
 		}
 		whole, answered = append(whole, result), answered+result.Answered
 	}
@@ -128,7 +129,7 @@ func writeReport(out io.Writer, whole []*Result, lame []caught) error {
 	total, answered, faults, bad, slow, hits, reads := 0, 0, 0, 0, 0, 0, 0
 	for _, r := range whole {
 		total, answered, faults = total+r.Operations, answered+r.Answered, faults+len(r.Injections)
-		bad, slow, hits, reads = bad+r.Findings.Violations(), slow+len(r.Findings.Slow), hits+r.Hits, reads+r.Reads
+		bad, slow, hits, reads = bad+r.Findings.Violations(), slow+len(r.Findings.Undecided), hits+r.Hits, reads+r.Reads
 	}
 	b.WriteString("# What the fault campaign found\n\nWritten by `make chaos-report`; [ADR 23](adr/0023-a-campaign-of-faults.md) says what is done and how it is judged.\n\n")
 	fmt.Fprintf(&b, "**%d operations (%d of them answered) in %d runs under %d faults: %d violations**; %d histories not judged; hit ratio %.1f %%.\n\n",

@@ -80,11 +80,14 @@ func (h *hand) batch(ctx context.Context, via int) int {
 		Items    []resource `json:"items"`
 		NotFound []string   `json:"not_found"`
 	}
-	if got.outcome() != done || json.Unmarshal(got.body, &page) != nil {
+	if got.outcome() != done {
 		return got.status
 	}
 	op := itemOp{span: got.span, client: h.client, kind: read, verdict: done}
 	op.via = h.targets[via].name + " batch " + strings.TrimPrefix(got.cache, "tandem; ")
+	if json.Unmarshal(got.body, &page) != nil || len(page.Items)+len(page.NotFound) != len(ids) {
+		h.log.add(ids[0], op.thatSaw(resource{})) // no version that there ever was
+	}
 	for _, it := range page.Items {
 		h.log.add(it.ID, op.thatSaw(it))
 	}
