@@ -47,7 +47,8 @@ type Map struct {
 }
 
 // read is what readers at the source share: the newest version that they must not
-// fall behind if the map is to keep what they find.
+// fall behind if the map is to keep what they find. Who comes after a flush is of
+// another one, or a document that is always being read would never be kept again.
 type read struct {
 	readers int
 	newest  int64
@@ -80,34 +81,36 @@ func (m *Map) Follow(ctx context.Context, nc *nats.Conn, name, documentType stri
 // Get answers from the map, or else from the source, and tells which. It returns
 // what the source returns.
 func (m *Map) Get(ctx context.Context, id string) (doc Document, hit bool, err error) {
-	if doc, hit = m.begin(id); hit {
+	doc, under := m.begin(id)
+	if under == nil {
 		return doc, true, nil
 	}
 	doc, err = m.source.Read(ctx, id)
-	m.end(id, doc, err == nil)
+	m.end(id, under, doc, err == nil)
 	return doc, false, err
 }
 
 // begin finds a document, or notes that it is being read.
-func (m *Map) begin(id string) (Document, bool) {
+func (m *Map) begin(id string) (Document, *read) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if doc, ok := m.documents[id]; ok && m.following() == nil {
-		return doc, true
+		return doc, nil
 	}
-	if m.reads[id] == nil {
-		m.reads[id] = &read{}
+	r := m.reads[id]
+	if r == nil {
+		r = &read{}
+		m.reads[id] = r
 	}
-	m.reads[id].readers++
-	return Document{}, false
+	r.readers++
+	return Document{}, r
 }
 
 // end keeps what was read, unless something newer was heard of since it began.
-func (m *Map) end(id string, doc Document, found bool) {
+func (m *Map) end(id string, r *read, doc Document, found bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.reads[id]
-	if r.readers--; r.readers == 0 {
+	if r.readers--; r.readers == 0 && m.reads[id] == r {
 		delete(m.reads, id)
 	}
 	if !found || doc.Version < r.newest || doc.Version < m.documents[id].Version {
@@ -144,5 +147,6 @@ func (m *Map) flush(context.Context, invalidation.Gap) error {
 	for _, r := range m.reads {
 		r.newest = math.MaxInt64
 	}
+	clear(m.reads)
 	return nil
 }

@@ -125,6 +125,11 @@ func (o *owner) mirror(limit int) *mirror.Map {
 func (o *owner) follow(limit int) (*mirror.Map, *invalidation.Subscription) {
 	o.t.Helper()
 	m := mirror.New(o, limit)
+	return m, o.follows(m)
+}
+
+func (o *owner) follows(m *mirror.Map) *invalidation.Subscription {
+	o.t.Helper()
 	s, err := m.Follow(context.WithoutCancel(o.t.Context()), o.dial(devstack.Subscriber), "mirror", "invoice", func(err error) { o.t.Log(err) })
 	if err != nil {
 		o.t.Fatal(err)
@@ -135,7 +140,7 @@ func (o *owner) follow(limit int) (*mirror.Map, *invalidation.Subscription) {
 		}
 	})
 	eventually(o.t, "it follows", func() bool { return s.Err() == nil })
-	return m, s
+	return s
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {
@@ -209,6 +214,39 @@ func TestAReadThatAChangeOvertookIsNotKept(t *testing.T) {
 		t.Error("it came from the map")
 	}
 	if !get(t, m, "a", 2) {
+		t.Error("it is not kept")
+	}
+}
+
+// One reader or another is always at the owner, from before the flush on.
+func TestADocumentThatIsAlwaysBeingReadIsKeptAfterAFlush(t *testing.T) {
+	t.Parallel()
+	o := newOwner(t)
+	o.change("a")
+	began, goOn := make(chan struct{}), make(chan struct{})
+	o.pause = func(string) {
+		began <- struct{}{}
+		<-goOn
+	}
+	m := mirror.New(o, 10)
+	ended := make(chan struct{})
+	reader := func() {
+		get(t, m, "a", 1)
+		ended <- struct{}{}
+	}
+	go reader()
+	<-began
+	o.follows(m) // and so it has flushed
+	go reader()
+	<-began
+	for range 2 {
+		goOn <- struct{}{}
+		<-ended
+	}
+	o.mu.Lock()
+	o.pause = nil
+	o.mu.Unlock()
+	if !get(t, m, "a", 1) {
 		t.Error("it is not kept")
 	}
 }
