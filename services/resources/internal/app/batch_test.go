@@ -110,7 +110,7 @@ func TestABatchIsReadAtOnceThroughTheOtherInstance(t *testing.T) {
 // A hundred hits and the check of the token travel together.
 func TestAnAuthorisedBatchOfHitsIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, devstack.Options{OwnRedis: true})
+	w := newWorld(t, devstack.Options{OwnRedis: true, OwnNATS: true}) // what others write is not heard
 	i := w.start(t)
 	by := w.caller(t)
 	var ids []string

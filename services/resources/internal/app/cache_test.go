@@ -86,13 +86,14 @@ func TestListsAreReadAtOnceThroughTheOtherInstance(t *testing.T) {
 // a connection.
 func TestAnAuthorisedHitIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, devstack.Options{OwnRedis: true})
+	w := newWorld(t, devstack.Options{OwnRedis: true, OwnNATS: true}) // what others write is not heard
 	i := w.start(t)
+	follow(t, i)
 	by := w.caller(t)
 	item, _ := i.create(t, by, `{"type":"invoice","name":"n"}`)
 	eventually(t, patience, "nothing is done behind the answer any more", func() (bool, string) {
 		left := w.inRedis(t, "cache:*:{markers}:*")
-		return len(left) == 0, strings.Join(left, " ")
+		return len(left) == 0 && i.metric(t, `invalidation_heard_total{result="applied"}`) == 1, strings.Join(left, " ")
 	})
 	for path, command := range map[string]string{item: "get", "/v1/resources?type=invoice": "mget"} {
 		i.cached(t, by, path)

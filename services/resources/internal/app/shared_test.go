@@ -40,7 +40,9 @@ func serving(t *testing.T) (w world, first, next *instance) {
 		t.Fatal("the shared world could not be made")
 	}
 	w = shared.world
-	return w, w.reach(t, shared.first.url, shared.first.admin), w.reach(t, shared.next.url, shared.next.admin)
+	first, next = w.reach(t, shared.first.url, shared.first.admin), w.reach(t, shared.next.url, shared.next.admin)
+	first.calm, next.calm = w.calm, w.calm
+	return w, first, next
 }
 
 func endShared() {
