@@ -85,8 +85,10 @@ func (h *hand) turn(ctx context.Context) int {
 		op = itemOp{kind: put, value: h.value()}
 	case chance < 10:
 		op = itemOp{kind: patch, value: h.value(), match: max(1, s.version.Load())}
-	case chance < 20:
+	case chance < 18:
 		return h.batch(ctx, via)
+	case chance < 22:
+		return h.page(ctx, via)
 	case chance < 30:
 		op.fresh = true
 	}

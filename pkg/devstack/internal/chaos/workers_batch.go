@@ -58,18 +58,57 @@ func (t *traders) notice(it resource) {
 	}
 }
 
-// batch reads several resources at once. Each of them is read at some moment
-// within the request, no two necessarily at the same.
-func (h *hand) batch(ctx context.Context, via int) int {
-	var ids []string
-	for range 2 + h.r.IntN(4) {
-		s := &h.slots[h.r.IntN(slots)]
-		for _, id := range []*string{s.now.Load(), s.before.Load()} {
+// ids are those of the slots, so many of these at least as are wanted.
+func (h *hand) ids(wanted int) (ids []string) {
+	for _, n := range h.r.Perm(slots)[:min(wanted, slots)] {
+		for _, id := range []*string{h.slots[n].now.Load(), h.slots[n].before.Load()} {
 			if id != nil && !slices.Contains(ids, *id) {
 				ids = append(ids, *id)
 			}
 		}
 	}
+	return ids
+}
+
+// page reads the list of all of them: a write of one ends what is stored of it. Those
+// that were made before, and are not on a page that is the last, are not there.
+func (h *hand) page(ctx context.Context, via int) int {
+	ids := h.ids(slots)
+	got := h.targets.send(ctx, h.asker, via, http.MethodGet, "?limit=100&type="+itemType, h.token, "")
+	h.asker.tally.count("list of what changes", got, got.outcome())
+	var page struct {
+		Items []resource `json:"items"`
+		Next  *string    `json:"next_cursor"`
+	}
+	if got.outcome() != done {
+		return got.status
+	}
+	op := itemOp{span: got.span, client: h.client, kind: read, verdict: done}
+	op.via = h.targets[via].name + " list " + strings.TrimPrefix(got.cache, "tandem; ")
+	if json.Unmarshal(got.body, &page) != nil && len(ids) > 0 {
+		h.log.add(ids[0], op.thatSaw(resource{})) // no version that there ever was
+		return got.status
+	}
+	on := map[string]bool{}
+	for _, it := range page.Items {
+		on[it.ID] = true
+		if slices.Contains(ids, it.ID) {
+			h.log.add(it.ID, op.thatSaw(it))
+		}
+	}
+	op.verdict = absent
+	for _, id := range ids {
+		if !on[id] && page.Next == nil {
+			h.log.add(id, op)
+		}
+	}
+	return got.status
+}
+
+// batch reads several resources at once. Each of them is read at some moment
+// within the request, no two necessarily at the same.
+func (h *hand) batch(ctx context.Context, via int) int {
+	ids := h.ids(2 + h.r.IntN(4))
 	if len(ids) == 0 {
 		return http.StatusOK
 	}
