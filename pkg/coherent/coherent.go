@@ -36,6 +36,7 @@ package coherent
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,6 +76,9 @@ type Config struct {
 	// its error ends the read. The check of a token that rides along in that
 	// round trip is awaited here.
 	Admit func(context.Context) error
+	// Current, if set, tells whether this process has lately dropped everything that
+	// there were news of; see [Cache.ReadBounded].
+	Current Current
 	// Codec names the format of bodies and is '1' if it is zero. A release whose
 	// bodies look different has another, so that it does not serve those of the
 	// release before, nor that one those of this.
@@ -96,6 +100,7 @@ type Cache struct {
 	resolving sync.Map       // token and cell of each marker that is being resolved
 	behind    sync.WaitGroup // unmarking and resolving that nobody waits for
 	slots     chan struct{}
+	horizon   atomic.Pointer[horizon]
 	quit      context.CancelFunc // ends the janitor; nil before Start
 }
 

@@ -42,27 +42,40 @@ func (c *Cache) Drop(ctx context.Context, news News) (dropped int64, err error) 
 	if err != nil {
 		return 0, err
 	}
-	cells := news.Scopes
+	var cells []Cell
 	if news.Item != "" && news.Version > 1 { // nothing is older than the first
-		cells = append([]Cell{news.Item}, cells...)
+		cells = append(cells, news.Item)
+		if c.cfg.Current != nil {
+			cells = append(cells, news.Item.away())
+		}
 	}
+	own := len(cells)
+	cells = append(cells, news.Scopes...)
 	calls := make([]call, len(cells))
 	for i, cell := range cells {
-		calls[i] = call{dropScript, []string{cell.key(e.Number(), "v"), settledKey(e, cell)}, []any{news.Token, encodeVersion(news.Version)}}
+		calls[i] = dropping(e, cell, news.Token, news.Version)
 	}
 	for i, reply := range answers(ctx, e, calls) {
 		n, err := reply.Int64()
 		if err != nil {
 			return dropped, epoch.Unavailable(err)
 		}
-		of := lists
-		if cells[i] == news.Item {
-			of = items
+		switch {
+		case i >= own:
+			c.metrics.dropped[lists].Add(float64(n))
+		case i == 0:
+			c.metrics.dropped[items].Add(float64(n))
+		default: // news are what that one lives by
+			c.metrics.outdated.Add(float64(n))
+			continue
 		}
-		c.metrics.dropped[of].Add(float64(n))
 		dropped += n
 	}
 	return dropped, e.Held()
+}
+
+func dropping(e *epoch.Epoch, cell Cell, token string, version int64) call {
+	return call{dropScript, []string{cell.key(e.Number(), "v"), settledKey(e, cell)}, []any{token, encodeVersion(version)}}
 }
 
 func settledKey(e *epoch.Epoch, cell Cell) string { return cell.key(e.Number(), "d") }

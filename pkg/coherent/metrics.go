@@ -17,6 +17,7 @@ func (k kind) String() string { return [kinds]string{"item", "list"}[k] }
 type metrics struct {
 	reads    [kinds][sources]prometheus.Counter
 	dropped  [kinds]prometheus.Counter
+	outdated prometheus.Counter
 	flights  prometheus.Counter
 	joins    prometheus.Counter
 	fills    *prometheus.CounterVec
@@ -34,6 +35,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		Name: "cache_dropped_total", Help: "What was dropped since news of a write came that had not come by here, by kind (item, list: all lists of a scope).",
 	}, []string{"kind"})
 	m := metrics{
+		outdated: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cache_outdated_total", Help: "Items at home in other regions that were cached here until news of a write came.",
+		}),
 		flights: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cache_flights_total", Help: "Ways to the database that readers of one key shared, or could have.",
 		}),
@@ -63,7 +67,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}
 	}
 	if reg != nil {
-		reg.MustRegister(reads, dropped, m.flights, m.joins, m.fills, m.markers, m.resolves, m.marked, m.oldest)
+		reg.MustRegister(reads, dropped, m.outdated, m.flights, m.joins, m.fills, m.markers, m.resolves, m.marked, m.oldest)
 	}
 	return m
 }

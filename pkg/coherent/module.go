@@ -17,6 +17,9 @@ var Module = fx.Module("coherent",
 	fx.Provide(provide, fx.Annotate(NewPostgres, fx.As(new(Arbiter)))),
 )
 
+// Current is the type of [Config].Current.
+type Current func() bool
+
 // Admission is the type of [Config].Admit as fx knows it.
 type Admission func(context.Context) error
 
@@ -28,13 +31,14 @@ type params struct {
 	Regions *epoch.Regions
 	Arbiter Arbiter
 	Admit   Admission `optional:"true"`
+	Current Current   `optional:"true"`
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
 
 func provide(life fx.Lifecycle, p params) *Cache {
 	c := New(Config{
-		Region: p.App.Region, Epochs: p.Epochs, Regions: p.Regions, Arbiter: p.Arbiter, Admit: p.Admit,
+		Region: p.App.Region, Epochs: p.Epochs, Regions: p.Regions, Arbiter: p.Arbiter, Admit: p.Admit, Current: p.Current,
 		Log: p.Log.Named("coherent"), Metrics: p.Metrics,
 	})
 	life.Append(fx.StartStopHook(c.Start, c.Stop))

@@ -8,6 +8,7 @@ const (
 	_             Source = iota
 	Hit                  // Redis
 	HitGraced            // Redis, while the database cannot say whether it still is the one that counts
+	HitBounded           // Redis, of another region's cell: as old as news are late, within the bound
 	Miss                 // the database, and the cell was filled
 	MissUnfilled         // the database; a write overtook the fill, or it failed
 	MissLeased           // the database, since another reader fills the cell
@@ -16,13 +17,15 @@ const (
 	MissOversize         // the database; the value is too large to be stored
 	BypassMarked         // the database, since a write is under way
 	BypassRegion         // the database, since the cell is cached in another region
+	BypassLag            // the database, since news are too late
+	BypassToken          // the database, since the reader knows of a later version
 	BypassAsked          // the database, since the reader asked for it
 	BypassNoRedis        // the database, since Redis did not answer
 
 	sources = BypassNoRedis + 1
 )
 
-func (s Source) hit() bool { return s == Hit || s == HitGraced }
+func (s Source) hit() bool { return s == Hit || s == HitGraced || s == HitBounded }
 
 // Outcome is hit, miss or bypass.
 func (s Source) Outcome() string {
@@ -43,6 +46,8 @@ func (s Source) Cause() string {
 		return ""
 	case HitGraced:
 		return "available"
+	case HitBounded:
+		return "bounded"
 	case MissUnfilled:
 		return "unfilled"
 	case MissLeased:
@@ -57,6 +62,10 @@ func (s Source) Cause() string {
 		return "marked"
 	case BypassRegion:
 		return "region"
+	case BypassLag:
+		return "lag"
+	case BypassToken:
+		return "token"
 	case BypassAsked:
 		return "request"
 	case BypassNoRedis, sources:

@@ -29,9 +29,11 @@ type follower struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	tell    func(error)
+	reach   func(*place)
 
 	consumer jetstream.Consumer
 	born     time.Time // of the stream that is followed
+	made     time.Time // of the consumer
 	tail     uint64    // the stream's last sequence at the last check
 	saved    uint64    // the floor that the server was last told
 	checked  time.Time
@@ -132,6 +134,7 @@ func (f *follower) fetch(wait, work context.Context) error {
 			continue
 		}
 		f.take(wait, work, msg)
+		f.reach(&place{f.born, f.made, f.ledger.floor()})
 	}
 	if err := batch.Error(); err != nil && wait.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("fetch: %w", err)

@@ -52,6 +52,8 @@ func (f *follower) attach(wait, work context.Context) error {
 	}
 	f.startOver(floor, gap)
 	f.consumer, f.born, f.tail, f.checked = consumer, info.Created, info.State.LastSeq, time.Now()
+	f.made = consumer.CachedInfo().Created
+	f.reach(&place{f.born, f.made, floor})
 	ctx, cancel = context.WithTimeout(wait, askFor)
 	defer cancel()
 	if err := f.store(ctx, floor); err != nil {
@@ -153,6 +155,7 @@ func (f *follower) check(wait context.Context) error {
 		f.ledger.advance(f.tail)
 	}
 	f.tail, f.checked = info.State.LastSeq, time.Now()
+	f.reach(&place{f.born, f.made, f.ledger.floor()})
 	return f.save(ctx)
 }
 

@@ -6,14 +6,21 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // ErrNotFollowing is the state of a subscription that does not hear the stream
 // at the moment, and hence may know less than others do.
 var ErrNotFollowing = errors.New("the invalidation stream is not being followed")
+
+// ErrBehind is why [Subscription.CaughtUp] cannot say yes.
+var ErrBehind = errors.New("not every invalidation event is handled yet")
+
+const catchUp = 50 * time.Millisecond
 
 // Start is where a durable consumer that does not exist yet begins.
 type Start uint8
@@ -103,9 +110,17 @@ type Subscription struct {
 	cancel  context.CancelFunc // ends waiting, the handler goes on
 	abort   context.CancelFunc // ends the handler too
 	done    chan struct{}
+	js      jetstream.JetStream
+	place   atomic.Pointer[place]
 
 	mu    sync.Mutex // guards state
 	state error
+}
+
+// place is up to where a stream was handled, through which consumer.
+type place struct {
+	born, made time.Time
+	floor      uint64
 }
 
 // Subscribe begins to follow the stream in the background. It does not need NATS
@@ -122,7 +137,8 @@ func Subscribe(ctx context.Context, nc *nats.Conn, options Options, handler Hand
 	work, abort := context.WithCancel(ctx)
 	wait, cancel := context.WithCancel(work)
 	s := &Subscription{options: options, cancel: cancel, abort: abort, done: make(chan struct{}), state: ErrNotFollowing}
-	follower.tell = s.set
+	s.js = follower.js
+	follower.tell, follower.reach = s.set, s.place.Store
 	go func() {
 		defer close(s.done)
 		follower.run(wait, work)
@@ -137,6 +153,51 @@ func (s *Subscription) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
+}
+
+// CaughtUp waits until every event is handled that the stream had when it was
+// called. If ctx ends before, or that cannot be known, it returns an error.
+func (s *Subscription) CaughtUp(ctx context.Context) error {
+	stream, err := s.js.Stream(ctx, Stream)
+	if err != nil {
+		return fmt.Errorf("find stream: %w", err)
+	}
+	last := stream.CachedInfo().State.LastSeq
+	for {
+		err := s.reached(ctx, stream, last)
+		if err == nil {
+			return nil
+		}
+		pause(ctx, catchUp)
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
+}
+
+// reached tells whether everything up to a sequence is handled. What is not for
+// this subscriber is when the server has nothing more for it; and the stream, asked
+// after that, must still have what the subscriber was not given.
+func (s *Subscription) reached(ctx context.Context, stream jetstream.Stream, last uint64) error {
+	consumer, err := s.js.Consumer(ctx, Stream, s.options.Durable)
+	if err != nil {
+		return fmt.Errorf("find consumer: %w", err)
+	}
+	asked := consumer.CachedInfo()
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("look at stream: %w", err)
+	}
+	at := s.place.Load()
+	switch {
+	case at == nil || !at.born.Equal(info.Created) || !at.made.Equal(asked.Created): // there is a gap to be told of
+		return ErrBehind
+	case at.floor >= last:
+		return nil
+	case asked.NumPending > 0 || asked.NumAckPending > 0 || info.State.FirstSeq > at.floor+1:
+		return ErrBehind
+	}
+	return nil
 }
 
 func (s *Subscription) set(state error) {

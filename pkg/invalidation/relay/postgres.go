@@ -171,6 +171,31 @@ func (s store) backlog(ctx context.Context) (pending int, age time.Duration, err
 	return pending, age, nil
 }
 
+// oldest tells how long ago the oldest change was begun that is not announced.
+func (s store) oldest(ctx context.Context) (age time.Duration, err error) {
+	const query = `SELECT created_at, now() FROM operations WHERE published = false AND shard = $1 AND state = 'committed'
+		ORDER BY created_at, op_id LIMIT 1`
+	err = crdb.Idempotent(ctx, func(ctx context.Context) error {
+		age = 0
+		var batch pgx.Batch
+		for shard := range int64(invalidation.Shards) {
+			batch.Queue(query, shard).Query(func(rows pgx.Rows) error {
+				var began, now time.Time
+				_, err := pgx.ForEachRow(rows, []any{&began, &now}, func() error {
+					age = max(age, now.Sub(began))
+					return nil
+				})
+				return err
+			})
+		}
+		return s.db.Pool().SendBatch(ctx, &batch).Close()
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read outbox: %w", err)
+	}
+	return age, nil
+}
+
 // finished is a row that nothing remains to be done about.
 type finished struct {
 	ID  uuid.UUID

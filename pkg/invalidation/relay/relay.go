@@ -124,6 +124,11 @@ func (r *Relay) Nudge(subject string) {
 	}
 }
 
+// Unannounced tells how long ago the oldest change was begun, of any region's, that
+// is not announced yet; 0 if all are. Whatever was acknowledged before that is in
+// the stream.
+func (r *Relay) Unannounced(ctx context.Context) (time.Duration, error) { return r.store.oldest(ctx) }
+
 func (r *Relay) takeNudged() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

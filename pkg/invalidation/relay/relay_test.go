@@ -220,3 +220,32 @@ func TestStopWithoutStart(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestUnannouncedIsTheAgeOfTheOldest(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, devstack.Options{})
+	r := p.relay(nil)
+	age := func() time.Duration {
+		t.Helper()
+		got, err := r.Unannounced(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := age(); got != 0 {
+		t.Errorf("an empty outbox: %s", got)
+	}
+	for n := range 12 { // of several shards
+		p.insert(fmt.Sprint("d", n), 1, time.Now().Add(-time.Duration(n)*time.Hour), "committed", "")
+	}
+	p.insert("aborted", 1, time.Now().Add(-24*time.Hour), "aborted", "")
+	if got := age(); got < 11*time.Hour || got > 12*time.Hour {
+		t.Errorf("the oldest is %s old", got)
+	}
+	p.start(r)
+	p.drained()
+	if got := age(); got != 0 {
+		t.Errorf("when all is announced: %s", got)
+	}
+}

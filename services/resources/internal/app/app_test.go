@@ -99,7 +99,7 @@ func TestEveryMistakeInTheEnvironmentIsListed(t *testing.T) {
 		"unsafe": {
 			"DATABASE_URL": "postgres://u:hunter2@db/x?sslmode=require", "REDIS_URL": "redis://cache:6379/0", "REDIS_USE_TLS": "false",
 			"NATS_URL": "nats://bus:4222", "JWT_SECRET": "hunter2", "JWT_ISSUER": "http://auth", "CLERK_SECRET_KEY": "sk_hunter2",
-			"CACHE_MODE": "fast", "CACHE_AVAILABLE_FOR": "0s", "HTTP_REQUEST_TIMEOUT": "0s", "TRUSTED_PROXIES": "0.0.0.0/0", "APP_ENV": "production", "LOG_LEVEL": "loud",
+			"CACHE_MODE": "fast", "CACHE_AVAILABLE_FOR": "0s", "CACHE_FOREIGN": "away", "CACHE_FOREIGN_LAG": "0s", "HTTP_REQUEST_TIMEOUT": "0s", "TRUSTED_PROXIES": "0.0.0.0/0", "APP_ENV": "production", "LOG_LEVEL": "loud",
 			"INVALIDATION_POLL": "1ns", "DATABASE_MAX_CONNS": "many",
 		},
 	} {

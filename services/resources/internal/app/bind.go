@@ -29,6 +29,16 @@ var bind = fx.Options(
 	// What is announced, by whomever, is dropped from the cache.
 	fx.Provide(func(g *resources.Registry) events.Cache { return g }),
 
+	// What is at home in another region is read from this one's Redis while this
+	// process has lately heard all changes, if that is switched on.
+	fx.Provide(func(h *events.Horizon) coherent.Current {
+		if h == nil {
+			return nil
+		}
+		return h.Within
+	}),
+	fx.Provide(func(r *relay.Relay) events.Unannounced { return r.Unannounced }),
+
 	// The row of an operation stays while a marker may ask for its outcome.
 	fx.Provide(func(c *coherent.Cache) relay.Asked { return c.Unsettled }),
 

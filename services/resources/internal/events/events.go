@@ -4,11 +4,13 @@
 // instance that follows: of a write by an instance that died, by another region,
 // by an event that somebody made by hand. It can only drop what is older than the
 // event says, so no event, however late, wrong or often it comes, makes a read
-// older. That reads are never stale does not rest on it.
+// older. That reads at home are never stale does not rest on it; how old those of
+// other regions' resources may be does (see [Horizon]).
 package events
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,6 +27,8 @@ const (
 type Cache interface {
 	// Heard drops what is older than the change. After an error it is asked again.
 	Heard(ctx context.Context, e invalidation.Event) error
+	// Missed drops what only events keep right. After an error it is asked again.
+	Missed(ctx context.Context) error
 }
 
 // Subscribe begins to follow the stream.
@@ -33,9 +37,13 @@ type Subscribe func(ctx context.Context, o invalidation.Options, h invalidation.
 // Follower is one instance following the stream in the background.
 type Follower struct {
 	cache        Cache
+	horizon      *Horizon
+	unannounced  Unannounced
 	log          *zap.Logger
 	metrics      metrics
 	subscription *invalidation.Subscription
+	quit         context.CancelFunc // ends watching
+	watching     sync.WaitGroup
 }
 
 // start follows under a name of this process's own: the region's instances each
@@ -46,6 +54,11 @@ func (f *Follower) start(subscribe Subscribe, durable string) error {
 		Report: func(err error) { f.log.Debug("events", zap.Error(err)) },
 	}, f.apply)
 	f.subscription = s
+	if err == nil && f.horizon != nil {
+		var ctx context.Context
+		ctx, f.quit = context.WithCancel(context.Background())
+		f.watching.Go(func() { f.watch(ctx) })
+	}
 	return err
 }
 
@@ -53,6 +66,10 @@ func (f *Follower) start(subscribe Subscribe, durable string) error {
 func (f *Follower) stop(ctx context.Context) error {
 	if f.subscription == nil {
 		return nil
+	}
+	if f.quit != nil {
+		f.quit()
+		f.watching.Wait()
 	}
 	return f.subscription.Stop(ctx)
 }
@@ -69,11 +86,16 @@ func (f *Follower) apply(ctx context.Context, e invalidation.Event) error {
 	return nil
 }
 
-// flush drops nothing. What is cached is right without events: a write marks what
-// it changes, and its marker outlives it. To begin a new epoch would end every
-// read for seconds, each time an instance starts, for what an event may have added
-// to that; and that lasts ten minutes at most.
-func (f *Follower) flush(_ context.Context, gap invalidation.Gap) error {
+// flush drops nothing of what is at home here. That is right without events: a
+// write marks what it changes, and its marker outlives it. To begin a new epoch
+// would end every read for seconds, each time an instance starts, for what an event
+// may have added to that; and that lasts ten minutes at most.
+func (f *Follower) flush(ctx context.Context, gap invalidation.Gap) error {
+	if f.horizon != nil && gap.Reason != invalidation.Silence { // nothing is missed by silence, and it shows as lag
+		if err := f.cache.Missed(ctx); err != nil {
+			return err
+		}
+	}
 	f.metrics.gaps.WithLabelValues(string(gap.Reason)).Inc()
 	if gap.Reason != invalidation.Began {
 		f.log.Warn("events may have been missed", zap.String("reason", string(gap.Reason)))

@@ -8,7 +8,7 @@ type metrics struct {
 	gaps            *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, following func() bool) metrics {
+func newMetrics(reg prometheus.Registerer, following func() bool, horizon *Horizon) metrics {
 	heard := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "invalidation_heard_total", Help: "Events that came to this process, by result: applied, or failed and to come again.",
 	}, []string{"result"})
@@ -33,6 +33,11 @@ func newMetrics(reg prometheus.Registerer, following func() bool) metrics {
 	})
 	if reg != nil {
 		reg.MustRegister(heard, m.lag, m.gaps, now)
+	}
+	if reg != nil && horizon != nil {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "invalidation_behind_seconds", Help: "Every change acknowledged longer ago than this is heard. Beyond CACHE_FOREIGN_LAG other regions' resources are read from the database.",
+		}, horizon.behind))
 	}
 	return m
 }

@@ -103,7 +103,7 @@ func TestAKeySurvivesTheProcess(t *testing.T) {
 			if err != nil || !again.Replayed || again.ID != w.ID || string(again.Entry.Body) != string(w.Entry.Body) {
 				t.Errorf("%+v, %v; it was %+v", again, err, w)
 			}
-			read, _, err := registry.Get(t.Context(), by.Tenant, w.ID, false)
+			read, _, err := registry.Get(t.Context(), by.Tenant, w.ID, 0, false)
 			if err != nil || string(read.Body) != string(w.Entry.Body) {
 				t.Errorf("%s is read, %v; it was %s", read.Body, err, w.Entry.Body)
 			}

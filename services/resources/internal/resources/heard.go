@@ -20,3 +20,6 @@ func (g *Registry) Heard(ctx context.Context, e invalidation.Event) error {
 	_, err := g.cache.Drop(ctx, news)
 	return err
 }
+
+// Missed makes the cache distrust what only events keep right.
+func (g *Registry) Missed(ctx context.Context) error { return g.cache.Begin(ctx) }

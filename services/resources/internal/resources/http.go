@@ -23,6 +23,7 @@ const (
 // Header fields that Fiber has no name for.
 const (
 	headerCacheStatus = "Cache-Status" // RFC 9211
+	headerConsistency = "Consistency-Token"
 	headerAcceptPatch = "Accept-Patch" // RFC 5789 §3.1
 )
 
@@ -60,7 +61,11 @@ func (h handlers) get(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	entry, source, err := h.registry.Get(c.UserContext(), by.Tenant, id, asksFresh(c.Get(fiber.HeaderCacheControl)))
+	known, err := atLeast(fields(c, headerConsistency), id)
+	if err != nil {
+		return err
+	}
+	entry, source, err := h.registry.Get(c.UserContext(), by.Tenant, id, known, asksFresh(c.Get(fiber.HeaderCacheControl)))
 	if err != nil {
 		return err
 	}
@@ -139,6 +144,7 @@ func (h handlers) remove(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	w.ID = t.id // of an earlier deletion no more is known than that it was this one's
 	return sendWritten(c, fiber.StatusNoContent, w)
 }
 
@@ -175,15 +181,19 @@ func targetOf(c *fiber.Ctx) (t target, err error) {
 // condition reads all lines of If-Match as one list (RFC 9110 §5.3). A header
 // that is there and empty is a client's mistake, and no leave to change anything.
 func condition(c *fiber.Ctx) (Match, error) {
-	lines := c.Request().Header.PeekAll(fiber.HeaderIfMatch)
-	if len(lines) == 0 {
+	if len(c.Request().Header.PeekAll(fiber.HeaderIfMatch)) == 0 {
 		return nil, nil
 	}
-	list := string(bytes.Join(lines, []byte(", ")))
+	list := fields(c, fiber.HeaderIfMatch)
 	if list == "" {
 		return nil, ErrInvalidMatch
 	}
 	return parseIfMatch(list)
+}
+
+// fields joins the lines of a header field into one list (RFC 9110 §5.3).
+func fields(c *fiber.Ctx, name string) string {
+	return string(bytes.Join(c.Request().Header.PeekAll(name), []byte(", ")))
 }
 
 // send writes an entry's bytes as they are.
@@ -200,6 +210,7 @@ func sendWritten(c *fiber.Ctx, status int, w Written) error {
 	if w.Replayed {
 		idempotency.Announce(c)
 	}
+	c.Set(headerConsistency, consistencyToken(w.ID, w.Entry.Version))
 	if status == fiber.StatusNoContent {
 		c.Status(status)
 		return nil

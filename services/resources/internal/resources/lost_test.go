@@ -125,14 +125,14 @@ func TestAnAnswerThatIsLostIsFoundOut(t *testing.T) {
 			w := is("patch", 3, func(once idempotency.Request) (resources.Written, error) {
 				return g.Patch(ctx, by, id, resources.Patch{Name: jsontext.Value(`"o"`)}, nil, once)
 			})
-			read, _, err := g.Get(ctx, "t", id, false)
+			read, _, err := g.Get(ctx, "t", id, 0, false)
 			if err != nil || read.Version != 3 || string(read.Body) != string(w.Entry.Body) {
 				t.Errorf("answered %s, and it is %s", w.Entry.Body, read.Body)
 			}
 			is("delete", 4, func(once idempotency.Request) (resources.Written, error) {
 				return g.Delete(ctx, by, id, resources.Match{3}, once)
 			})
-			if _, _, err := g.Get(ctx, "t", id, false); !errors.Is(err, resources.ErrNotFound) {
+			if _, _, err := g.Get(ctx, "t", id, 0, false); !errors.Is(err, resources.ErrNotFound) {
 				t.Errorf("after the deletion: %v", err)
 			}
 			var versions []int64

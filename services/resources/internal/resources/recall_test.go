@@ -96,7 +96,7 @@ func TestALostAnswerIsTheWritersOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, entry := w.ID, w.Entry
-	if read, _, err := registry.Get(ctx, by.Tenant, made, true); err != nil || string(read.Body) != string(entry.Body) {
+	if read, _, err := registry.Get(ctx, by.Tenant, made, 0, true); err != nil || string(read.Body) != string(entry.Body) {
 		t.Fatalf("created %s, read %s: %v", entry.Body, read.Body, err)
 	}
 	store.then = func() {
@@ -115,7 +115,7 @@ func TestALostAnswerIsTheWritersOwn(t *testing.T) {
 	if entry.Version != 2 || got.Version != 2 || got.Name != "mine" || got.UpdatedAt.Before(got.CreatedAt) {
 		t.Errorf("the writer was told version %d: %s", entry.Version, entry.Body)
 	}
-	if read, _, err := registry.Get(ctx, by.Tenant, made, false); err != nil || read.Version != 3 {
+	if read, _, err := registry.Get(ctx, by.Tenant, made, 0, false); err != nil || read.Version != 3 {
 		t.Errorf("version %d is read: %v", read.Version, err)
 	}
 	store.then = func() {
@@ -126,7 +126,7 @@ func TestALostAnswerIsTheWritersOwn(t *testing.T) {
 	if w, err = registry.Replace(ctx, by, made, Draft{Name: text("last")}, nil, none); err != nil || w.Entry.Version != 4 {
 		t.Errorf("a write that was deleted since: version %d, %v", w.Entry.Version, err)
 	}
-	if _, _, err := registry.Get(ctx, by.Tenant, made, false); !errors.Is(err, ErrNotFound) {
+	if _, _, err := registry.Get(ctx, by.Tenant, made, 0, false); !errors.Is(err, ErrNotFound) {
 		t.Errorf("read after the deletion: %v", err)
 	}
 }

@@ -64,9 +64,9 @@ func NewRegistry(cache *coherent.Cache, store Store, events Announcer, once *ide
 	return &Registry{cache, store, events, once, newHomes(cache.Region(), store)}
 }
 
-// Get reads one resource, from the cache unless fresh is asked for. It returns
-// [ErrNotFound].
-func (g *Registry) Get(ctx context.Context, tenant string, id ID, fresh bool) (coherent.Entry, coherent.Source, error) {
+// Get reads one resource, at least in that version, from the cache unless fresh is
+// asked for. It returns [ErrNotFound].
+func (g *Registry) Get(ctx context.Context, tenant string, id ID, atLeast int64, fresh bool) (coherent.Entry, coherent.Source, error) {
 	load := func(ctx context.Context) (coherent.Entry, error) {
 		r, err := g.store.Get(ctx, tenant, id)
 		if err != nil {
@@ -78,7 +78,7 @@ func (g *Registry) Get(ctx context.Context, tenant string, id ID, fresh bool) (c
 	case fresh:
 		return g.cache.Fresh(ctx, load)
 	case g.homes.away(tenant):
-		return g.cache.ReadAway(ctx, cell(tenant, id), load)
+		return g.cache.ReadBounded(ctx, cell(tenant, id), atLeast, load)
 	default:
 		return g.cache.Read(ctx, cell(tenant, id), load)
 	}

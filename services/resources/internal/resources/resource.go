@@ -19,12 +19,13 @@ import (
 
 // The faults of this package.
 var (
-	ErrNotFound      = fault.New(fault.NotFound, "resource_not_found", "there is no such resource")
-	ErrPrecondition  = fault.New(fault.PreconditionFailed, "version_mismatch", "the resource has another version than If-Match names")
-	ErrInvalid       = fault.New(fault.Unprocessable, "invalid_resource", "the resource breaks a rule")
-	ErrInvalidID     = fault.New(fault.Invalid, "invalid_id", "the id is not a canonical UUID")
-	ErrInvalidBatch  = fault.New(fault.Unprocessable, "invalid_batch", "the list of ids breaks a rule")
-	ErrInvalidCursor = fault.New(fault.Invalid, "invalid_cursor", "the cursor was not made for this list")
+	ErrNotFound           = fault.New(fault.NotFound, "resource_not_found", "there is no such resource")
+	ErrPrecondition       = fault.New(fault.PreconditionFailed, "version_mismatch", "the resource has another version than If-Match names")
+	ErrInvalid            = fault.New(fault.Unprocessable, "invalid_resource", "the resource breaks a rule")
+	ErrInvalidID          = fault.New(fault.Invalid, "invalid_id", "the id is not a canonical UUID")
+	ErrInvalidBatch       = fault.New(fault.Unprocessable, "invalid_batch", "the list of ids breaks a rule")
+	ErrInvalidConsistency = fault.New(fault.Invalid, "invalid_consistency_token", "Consistency-Token is not a list of tokens")
+	ErrInvalidCursor      = fault.New(fault.Invalid, "invalid_cursor", "the cursor was not made for this list")
 )
 
 // Resource is one version of a document. The order of its members is their
