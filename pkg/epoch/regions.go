@@ -80,6 +80,8 @@ func (r *Regions) In(region string) (*Epoch, error) {
 // Everywhere gives the epochs of all regions that there are, this process's own
 // first. With an error, which is one of [Regions.In], they are those that can be
 // used of them.
+//
+// model: enter.pml, EVERYWHERE
 func (r *Regions) Everywhere() ([]*Epoch, error) {
 	own, err := r.own.Current()
 	if err != nil {

@@ -108,7 +108,7 @@ func (k *Keeper) advance(ctx context.Context, bound *incarnation, row Row) error
 // and the tokens revoked meanwhile are gone from this server. The first epoch of
 // the first region has none before it. That of another waits, too: for the leases
 // of those who do not know yet that there is such a region.
-// model: epoch.pml, OPEN
+// model: epoch.pml and enter.pml, OPEN
 func (k *Keeper) open(ctx context.Context, bound *incarnation, row Row) error {
 	if k.cfg.Recover == nil {
 		return ErrNotReady.Because(fmt.Errorf("epoch %d waits for auth to open it", row.Epoch))

@@ -25,7 +25,7 @@ const (
 )
 
 // finish makes a Redis forget sessions that have ended and tells how many of them
-// were live. After that no reply for which the epoch is held can find them.
+// were live (model: enter.pml, DELETE). After that no reply for which the epoch is held can find them.
 func finish(page []ended) func(context.Context, *epoch.Epoch) (int64, error) {
 	return func(ctx context.Context, e *epoch.Epoch) (live int64, _ error) {
 		cmds := make([]redis.Cmder, 0, 2*len(page))

@@ -60,7 +60,7 @@ func TestAWriteInAnotherRegionIsReadAtOnceAtHome(t *testing.T) {
 	r := newRegions(t)
 	r.eu.calm, r.us.calm = true, true
 	eu, us := r.eu.start(t), r.us.start(t)
-	l := r.eu.listen(t)
+	l, far := r.eu.listen(t), r.us.listen(t)
 	by := r.caller(t)
 	path, made := eu.create(t, by, `{"type":"invoice","name":"n"}`)
 	const list, batch = "/v1/resources?type=invoice", "/v1/resources/batch-get"
@@ -97,8 +97,8 @@ func TestAWriteInAnotherRegionIsReadAtOnceAtHome(t *testing.T) {
 	eu.call(t, by, "GET", path, "").is(t, 404, "resource_not_found")
 	// What is written there is heard of here, and who is there is at home there.
 	eventually(t, patience, "the events come through the leaf node", func() (bool, string) {
-		got := l.of(made.ID)
-		return len(got) == 42, strconv.Itoa(len(got))
+		got, there := l.of(made.ID), far.of(made.ID)
+		return len(got) == 42 && len(there) == 42, fmt.Sprint(len(got), len(there))
 	})
 	theirs := r.caller(t)
 	path, _ = us.create(t, theirs, `{"type":"invoice","name":"n"}`)

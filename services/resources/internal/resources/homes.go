@@ -68,7 +68,7 @@ func (h *homes) of(ctx context.Context, tenant string) (home string, err error) 
 	if home = h.find(tenant); home != "" {
 		return home, nil
 	}
-	if home, err = h.store.Home(ctx, tenant); err == nil {
+	if home, err = h.store.Home(ctx, tenant); err == nil { // model: home.pml, HOME
 		h.learn(tenant, home)
 	}
 	return home, err
@@ -82,7 +82,7 @@ func (h *homes) claim(ctx context.Context, tenant string) (string, error) {
 	if err != nil || home != "" {
 		return home, err
 	}
-	if err := h.store.Claim(ctx, tenant, h.own); err != nil {
+	if err := h.store.Claim(ctx, tenant, h.own); err != nil { // model: home.pml, CLAIM
 		return "", err
 	}
 	return h.of(ctx, tenant)
