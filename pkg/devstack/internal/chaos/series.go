@@ -132,7 +132,7 @@ func writeReport(out io.Writer, whole []*Result, lame []caught) error {
 		bad, slow, hits, reads = bad+r.Findings.Violations(), slow+len(r.Findings.Undecided), hits+r.Hits, reads+r.Reads
 	}
 	b.WriteString("# What the fault campaign found\n\nWritten by `make chaos-report`; [ADR 23](adr/0023-a-campaign-of-faults.md) says what is done and how it is judged.\n\n")
-	fmt.Fprintf(&b, "**%d operations (%d of them answered) in %d runs under %d faults: %d violations**; %d histories not judged; hit ratio %.1f %%\n(one read in ten asks for no cache, and ten resources get all writes: a load that is to find mistakes, not to be fast).\n\n",
+	fmt.Fprintf(&b, "**%d operations (%d of them answered) in %d runs under %d faults: %d violations**; %d histories not judged; hit ratio %.1f %%\n(one read in ten asks for no cache, and a few resources get all writes: a load that is to find mistakes, not to be fast).\n\n",
 		total, answered, len(whole), faults, bad, slow, 100*float64(hits)/float64(max(1, reads)))
 	if len(lame) > 0 {
 		b.WriteString("The same campaign against crippled builds, with the faults that are to show what is missing:\n\n" +
