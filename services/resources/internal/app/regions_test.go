@@ -100,6 +100,11 @@ func TestAWriteInAnotherRegionIsReadAtOnceAtHome(t *testing.T) {
 		got, there := l.of(made.ID), far.of(made.ID)
 		return len(got) == 42 && len(there) == 42, fmt.Sprint(len(got), len(there))
 	})
+	for n, e := range l.of(made.ID)[:41] { // whichever region's relay announced it
+		if want := []string{"eu/resources", "us/resources"}[n%2]; e.Source != want {
+			t.Errorf("version %d was written by %s, not %s", e.Change.Version, want, e.Source)
+		}
+	}
 	theirs := r.caller(t)
 	path, _ = us.create(t, theirs, `{"type":"invoice","name":"n"}`)
 	us.cached(t, theirs, path)

@@ -85,7 +85,7 @@ func (p *Postgres) write(ctx context.Context, statement string, op Operation, ac
 	for _, marked := range r.change().Cells() {
 		change.Keys = append(change.Keys, string(marked))
 	}
-	event, err := json.Marshal(invalidation.Record{Change: change, Trace: telemetry.TraceParent(ctx)})
+	event, err := json.Marshal(invalidation.Record{Change: change, Source: op.Source, Trace: telemetry.TraceParent(ctx)})
 	if err != nil {
 		return Resource{}, fmt.Errorf("encode event: %w", err)
 	}

@@ -38,7 +38,8 @@ type Reader interface {
 type Operation struct {
 	coherent.Operation
 
-	Once idempotency.Request
+	Once   idempotency.Request
+	Source string // region/service that writes, which need not be the region of the cells
 }
 
 var errNothing = errors.New("no row was changed")
@@ -94,7 +95,7 @@ func (g *Registry) Create(ctx context.Context, by Actor, d Draft, once idempoten
 	change := r.change()
 	change.Item = "" // the id was made just now
 	change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-		made, err := g.store.Insert(ctx, Operation{op, once}, r)
+		made, err := g.store.Insert(ctx, g.operation(op, once), r)
 		if errors.Is(err, errNothing) {
 			return coherent.Entry{}, coherent.ErrAgain
 		}
@@ -107,6 +108,10 @@ func (g *Registry) Create(ctx context.Context, by Actor, d Draft, once idempoten
 		entry, err := g.write(ctx, r, change)
 		return Written{ID: r.ID, Entry: entry}, err
 	})
+}
+
+func (g *Registry) operation(op coherent.Operation, once idempotency.Request) Operation {
+	return Operation{op, once, g.homes.own + "/resources"}
 }
 
 // write carries a change of r out, in the Redis of its tenant's home.
@@ -169,7 +174,7 @@ func (g *Registry) edit(
 				}
 			}
 			prepared = false
-			done, err := g.store.Update(ctx, Operation{op, once}, r, need)
+			done, err := g.store.Update(ctx, g.operation(op, once), r, need)
 			if errors.Is(err, errNothing) {
 				return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
 			}
@@ -195,7 +200,7 @@ func (g *Registry) Delete(ctx context.Context, by Actor, id ID, m Match, once id
 		}
 		change := r.change()
 		change.Run = func(ctx context.Context, op coherent.Operation) (coherent.Entry, error) {
-			gone, err := g.store.Delete(ctx, Operation{op, once}, r, m)
+			gone, err := g.store.Delete(ctx, g.operation(op, once), r, m)
 			if errors.Is(err, errNothing) {
 				return coherent.Entry{}, g.whyNothing(ctx, by.Tenant, id, m)
 			}
