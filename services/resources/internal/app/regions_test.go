@@ -3,6 +3,7 @@ package app_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,10 @@ const (
 
 // regions are two on one database. NATS has its streams in eu; the one of us is a
 // leaf node.
-type regions struct{ eu, us world }
+type regions struct {
+	eu, us world
+	leave  func() // ends who opens the epochs of us
+}
 
 func newRegions(t *testing.T) regions {
 	t.Helper()
@@ -31,8 +35,26 @@ func newRegions(t *testing.T) regions {
 	us.env["NATS_URL"] = us.stack.NATSURLFor(devstack.Resources)
 	peers := fmt.Sprintf("eu=%s,us=%s", eu.env["REDIS_URL"], us.env["REDIS_URL"])
 	eu.env["REDIS_PEERS"], us.env["REDIS_PEERS"] = peers, peers
-	us.redis = us.openEpochs(t)
-	return regions{eu, us}
+	opener := &until{TB: t}
+	t.Cleanup(opener.end)
+	us.redis = us.openEpochs(opener)
+	return regions{eu, us, opener.end}
+}
+
+// until is a test that something is cleaned up after, or before.
+type until struct {
+	testing.TB
+
+	cleanups []func()
+}
+
+func (u *until) Cleanup(f func()) { u.cleanups = append(u.cleanups, f) }
+
+func (u *until) end() {
+	for _, f := range slices.Backward(u.cleanups) {
+		f()
+	}
+	u.cleanups = nil
 }
 
 // caller is known in both regions.
