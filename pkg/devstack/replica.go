@@ -8,16 +8,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const replicaName = "redis-2"
+const replicaName = "redis-replica"
 
-// StartReplica adds a second Redis to a stack of its own, as the replica of the
-// first and with the same users. Its process is "redis-2".
-func (s *Stack) StartReplica(ctx context.Context) (err error) {
-	s.replica, err = s.host.launchRedis(ctx, replicaName, s.redis.passwords, Options{})
+// StartReplica adds a second Redis to a stack that has one of its own, as the
+// replica of that and with the same users. Its name is "redis-replica".
+func (s *Stack) StartReplica(ctx context.Context) error {
+	primary, err := s.process("redis")
 	if err != nil {
 		return err
 	}
-	s.own[replicaName] = replicaName
+	process := primary + "-replica" // no other stack's
+	if s.replica, err = s.host.launchRedis(ctx, process, s.redis.passwords, Options{}); err != nil {
+		return err
+	}
+	s.own[replicaName] = process
 	return s.Follow(ctx, replicaName, "redis")
 }
 
@@ -43,8 +47,10 @@ func (s *Stack) Follow(ctx context.Context, name, other string) error {
 	return s.onRedis(name, func(c *redis.Client) error { return c.Do(ctx, what...).Err() })
 }
 
-// SaveRedis has a Redis write what it holds to the dump that it reads when it
-// starts: dump.rdb in the directory of its name.
+// RedisDump is the file that a Redis of this stack reads when it starts.
+func (s *Stack) RedisDump(name string) string { return s.host.path(s.own[name], "dump.rdb") }
+
+// SaveRedis has a Redis write what it holds to its dump.
 func (s *Stack) SaveRedis(ctx context.Context, name string) error {
 	return s.onRedis(name, func(c *redis.Client) error { return c.Save(ctx).Err() })
 }

@@ -3,7 +3,6 @@ package devstack_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,7 @@ func TestReplica(t *testing.T) {
 	}
 	first := s.RedisURLFor(devstack.Auth)
 	primary := redisClient(t, s, first)
-	replica := redisClient(t, s, strings.Replace(first, s.RedisAddress("redis"), s.RedisAddress("redis-2"), 1))
+	replica := redisClient(t, s, strings.Replace(first, s.RedisAddress("redis"), s.RedisAddress("redis-replica"), 1))
 	if err := primary.Set(t.Context(), "auth:a", "1", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +30,7 @@ func TestReplica(t *testing.T) {
 	if err := replica.Set(t.Context(), "auth:a", "2", 0).Err(); err == nil {
 		t.Error("a replica was written to")
 	}
-	if err := s.Follow(t.Context(), "redis-2", ""); err != nil {
+	if err := s.Follow(t.Context(), "redis-replica", ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := replica.Set(t.Context(), "auth:a", "3", 0).Err(); err != nil {
@@ -40,14 +39,14 @@ func TestReplica(t *testing.T) {
 	if got := primary.Get(t.Context(), "auth:a").Val(); got != "1" {
 		t.Errorf("the old one has %q", got)
 	}
-	if err := s.Follow(t.Context(), "redis", "redis-2"); err != nil {
+	if err := s.Follow(t.Context(), "redis", "redis-replica"); err != nil {
 		t.Fatal(err)
 	}
 	awaitValue(t, primary, "3")
-	if err := s.SaveRedis(t.Context(), "redis-2"); err != nil {
+	if err := s.SaveRedis(t.Context(), "redis-replica"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(s.Dir(), "redis-2", "dump.rdb")); err != nil {
+	if _, err := os.Stat(s.RedisDump("redis-replica")); err != nil {
 		t.Error(err)
 	}
 }

@@ -68,7 +68,7 @@ func redisWhole(s *scene) []string {
 // one after the other, while the old primary goes on answering the rest; then
 // that one becomes the replica.
 func promoteReplica(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
-	next := map[string]string{"redis": "redis-2", "redis-2": "redis"}[s.primary]
+	next := map[string]string{"redis": "redis-replica", "redis-replica": "redis"}[s.primary]
 	stack := s.pair.Stack()
 	late := context.WithoutCancel(ctx)
 	if err := stack.Follow(late, next, ""); err != nil {

@@ -6,11 +6,10 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"time"
 )
 
-func (s *scene) dump() string { return filepath.Join(s.pair.Stack().Dir(), s.primary, "dump.rdb") }
+func (s *scene) dump() string { return s.pair.Stack().RedisDump(s.primary) }
 
 func emptyRedis(ctx context.Context, s *scene, _ string, r *rand.Rand) (string, error) {
 	if err := os.Remove(s.dump()); err != nil && !errors.Is(err, fs.ErrNotExist) {
