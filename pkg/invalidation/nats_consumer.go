@@ -19,7 +19,10 @@ const (
 	metaBorn  = "tandem-stream-created"
 )
 
-var errChanged = errors.New("the stream has changed")
+var (
+	errChanged = errors.New("the stream has changed")
+	errShared  = errors.New("somebody else asks for events under the same name")
+)
 
 // attach finds or makes the consumer, compares where it stands with what the
 // stream has, has the caller flush if that leaves a gap, and puts everything
@@ -59,12 +62,42 @@ func (f *follower) attach(wait, work context.Context) error {
 	if err := f.store(ctx, floor); err != nil {
 		return err
 	}
+	if err := f.outwait(wait); err != nil {
+		return err
+	}
+	ctx, cancel = context.WithTimeout(wait, askFor)
+	defer cancel()
 	// A server that does not know the request delivers them again after AckWait;
 	// then the version filter drops what was overtaken.
 	if _, err := f.js.ResetConsumer(ctx, Stream, f.options.Durable); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		f.options.Report(fmt.Errorf("reset consumer: %w", err))
 	}
 	return nil
+}
+
+// outwait returns when the consumer has no request left by whoever followed before.
+// A server with leaf nodes or gateways cannot see at once that its sender is gone,
+// and for two seconds hands it what comes in. The reset after this puts that back.
+func (f *follower) outwait(wait context.Context) error {
+	ctx, cancel := context.WithTimeout(wait, askFor)
+	defer cancel()
+	for {
+		info, err := f.consumer.Info(ctx)
+		if err != nil {
+			return fmt.Errorf("look at consumer: %w", err)
+		}
+		if info.NumWaiting == 0 {
+			return nil
+		}
+		pause(ctx, firstPause)
+		switch {
+		case wait.Err() != nil:
+			return wait.Err()
+		case ctx.Err() != nil:
+			f.options.Report(errShared)
+			return nil
+		}
+	}
 }
 
 // startOver begins after floor. Versions stay known, so what is delivered a
