@@ -139,3 +139,5 @@ func settle(ops []itemOp, committed map[int64]bool, gone bool) []itemOp {
 func (op itemOp) operation() porcupine.Operation {
 	return porcupine.Operation{ClientId: op.client, Input: op, Call: op.begin, Return: op.end}
 }
+
+func (op itemOp) told() string { return line(op.span, op.client, op.String()) }

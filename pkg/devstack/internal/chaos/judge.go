@@ -83,16 +83,7 @@ func (c court) items(l *log[itemOp], t truth) (bad, undecided []string) {
 	model := itemModel()
 	for _, id := range sortedKeys(l.keys) {
 		history := settle(l.keys[id], t.committed[itemType+"."+id], !t.live[id])
-		ops := make([]porcupine.Operation, len(history))
-		for i, op := range history {
-			ops[i] = op.operation()
-		}
-		lines := func() (text []string) {
-			for _, op := range history {
-				text = append(text, line(op.span, op.client, op.String()))
-			}
-			return text
-		}
+		ops, lines := told(history)
 		c.judge("item", id, model, ops, lines, &bad, &undecided)
 	}
 	return bad, undecided
@@ -103,19 +94,26 @@ func (c court) lists(l *log[memberOp], t truth) (bad, undecided []string) {
 	for _, kind := range sortedKeys(l.keys) {
 		history := settleMembers(l.keys[kind], t.live)
 		slices.SortFunc(history, func(a, b memberOp) int { return cmp.Compare(a.begin, b.begin) })
-		ops := make([]porcupine.Operation, len(history))
-		for i, op := range history {
-			ops[i] = op.operation()
-		}
-		lines := func() (text []string) {
-			for _, op := range history {
-				text = append(text, line(op.span, op.client, op.String()))
-			}
-			return text
-		}
+		ops, lines := told(history)
 		c.judge("list", kind, model, ops, lines, &bad, &undecided)
 	}
 	return bad, undecided
+}
+
+// told is a history as it is judged, and as it is written down.
+func told[Op interface {
+	operation() porcupine.Operation
+	told() string
+}](history []Op) (ops []porcupine.Operation, lines func() []string) {
+	for _, op := range history {
+		ops = append(ops, op.operation())
+	}
+	return ops, func() (text []string) {
+		for _, op := range history {
+			text = append(text, op.told())
+		}
+		return text
+	}
 }
 
 func (c court) judge(what, key string, model porcupine.Model, ops []porcupine.Operation, lines func() []string, bad, undecided *[]string) {

@@ -125,3 +125,5 @@ func goneBy(op memberOp, made int64, lists []memberOp) int64 {
 func (op memberOp) operation() porcupine.Operation {
 	return porcupine.Operation{ClientId: op.client, Input: op, Call: op.begin, Return: op.end}
 }
+
+func (op memberOp) told() string { return line(op.span, op.client, op.String()) }
