@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -18,7 +19,7 @@ const readyWithin = 2 * time.Minute
 func journey(ctx context.Context, c pair.Config, self string) (err error) {
 	file := filepath.Join(c.RunDir, "stack.env")
 	if _, missing := os.Stat(file); missing == nil {
-		return walk(ctx, file, self)
+		return walk(ctx, c, file, self)
 	}
 	if err := pair.Prepare(ctx, c); err != nil {
 		return err
@@ -38,7 +39,7 @@ func journey(ctx context.Context, c pair.Config, self string) (err error) {
 		select {
 		case <-tick.C:
 			if _, missing := os.Stat(file); missing == nil {
-				return walk(ctx, file, self)
+				return walk(ctx, c, file, self)
 			}
 		case err := <-ended:
 			ended <- nil // for the deferred wait
@@ -49,12 +50,31 @@ func journey(ctx context.Context, c pair.Config, self string) (err error) {
 	}
 }
 
-func walk(ctx context.Context, file, self string) error {
+func walk(ctx context.Context, c pair.Config, file, self string) error {
 	stack, err := demo.Read(file)
 	if err != nil {
 		return err
 	}
-	return demo.Run(ctx, stack, []string{self, "listen"}, os.Stdout)
+	if err := demo.Run(ctx, stack, []string{self, "listen"}, os.Stdout); err != nil {
+		return err
+	}
+	return installation(ctx, c.Resourcesd, stack)
+}
+
+// installation is the check that comes with the services (helm test), which must
+// find nothing wrong here either.
+func installation(ctx context.Context, resourcesd string, stack demo.Stack) error {
+	_, _ = fmt.Fprintln(os.Stdout, "\nresourcesd journey")
+	cmd := exec.CommandContext(ctx, resourcesd, "journey")
+	cmd.Env = []string{
+		"AUTH_URL=" + stack["AUTH_URL"], "RESOURCES_URL=" + stack["RESOURCES_URL"], "JOURNEY_CA_FILE=" + stack["CA_FILE"],
+		"JOURNEY_CLIENT_ID=" + stack["DEMO_CLIENT_ID"], "JOURNEY_CLIENT_SECRET=" + stack["DEMO_CLIENT_SECRET"],
+	}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("resourcesd journey: %w", err)
+	}
+	return nil
 }
 
 // listen is the demo's other process.

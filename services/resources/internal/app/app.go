@@ -17,6 +17,7 @@ import (
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/resources/internal/events"
 	"tandem.example/services/resources/internal/idempotency"
+	"tandem.example/services/resources/internal/journey"
 	"tandem.example/services/resources/internal/resources"
 	"tandem.example/services/resources/migrations"
 )
@@ -24,7 +25,11 @@ import (
 const name = "resources"
 
 // Program is the service as its command line knows it.
-func Program(version string) daemon.Program { return daemon.New("resourcesd", version, New, Schema()) }
+func Program(version string) daemon.Program {
+	p := daemon.New("resourcesd", version, New, Schema())
+	p.Commands = map[string]daemon.Command{"journey": journey.Command}
+	return p
+}
 
 // New is the service, ready to be run by fx.
 func New(cfg Config, version string) fx.Option {
