@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 )
 
@@ -37,6 +38,24 @@ func (c *certificate) load() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.reload(time.Now())
+}
+
+// expiry is when what is served now is over, in seconds since 1970.
+func (c *certificate) expiry() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == nil {
+		return 0
+	}
+	return float64(c.current.Leaf.NotAfter.Unix())
+}
+
+// register tells of the expiry, for those who renew certificates to hear of it
+// before their clients do.
+func (c *certificate) register(reg prometheus.Registerer) error {
+	return reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tls_certificate_expiry_timestamp_seconds", Help: "When the server's certificate expires.",
+	}, c.expiry))
 }
 
 // listener speaks TLS on ln. There is no HTTP/2 here: the gateway speaks it.

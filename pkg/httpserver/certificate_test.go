@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tandem.example/pkg/httpserver"
 )
 
@@ -107,6 +109,9 @@ func TestCertificateFollowsItsFiles(t *testing.T) {
 		pause(t)
 	}
 	ask() // connections made before go on
+	if in := time.Until(expiry(t, s.Reg)); in < 30*time.Minute || in > time.Hour {
+		t.Errorf("operators are told that it expires in %s", in)
+	}
 
 	if err := os.Remove(keyFile); err != nil {
 		t.Fatal(err)
@@ -114,6 +119,22 @@ func TestCertificateFollowsItsFiles(t *testing.T) {
 	if n := served(t, s.Addr()); n != 2 {
 		t.Errorf("certificate %d after the file was lost", n)
 	}
+}
+
+// expiry is what operators are told.
+func expiry(t *testing.T, reg prometheus.Gatherer) time.Time {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "tls_certificate_expiry_timestamp_seconds" {
+			return time.Unix(int64(family.GetMetric()[0].GetGauge().GetValue()), 0)
+		}
+	}
+	t.Fatal("there is no such metric")
+	return time.Time{}
 }
 
 func TestPlainClientsOfATLSServer(t *testing.T) {

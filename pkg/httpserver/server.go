@@ -64,10 +64,13 @@ func New(o Options) (*Server, error) {
 	if len(o.Config.CORSAllowOrigins) > 0 {
 		s.cors = &cors{origins: o.Config.CORSAllowOrigins}
 	}
+	var err error
 	if o.Config.CertFile != "" {
 		s.certificate = newCertificate(o.Config.CertFile, o.Config.KeyFile, o.Log)
+		if err = s.certificate.register(o.Metrics); err != nil {
+			return nil, fmt.Errorf("register TLS metrics: %w", err)
+		}
 	}
-	var err error
 	if s.metrics, err = newMetrics(o.Metrics); err != nil {
 		return nil, err
 	}
