@@ -94,6 +94,15 @@ chaos-build:
 lint: $(LINT) ## check style, formatting and modules
 	@$(call each,$(LINT) run ./... && $(LINT) fmt --diff ./... && GOWORK=off go mod tidy -diff)
 	@cd tools && GOWORK=off go mod tidy -diff
+	@$(MAKE) --no-print-directory chart
+
+# Its tests are helm lint --strict, helm template, kubeconform and kube-score, over the
+# defaults and over each file of values alone.
+.PHONY: chart
+chart: export GOWORK = off
+chart: $(LINT) ## check the Helm chart
+	@echo "== deploy/helm"
+	@cd deploy/helm/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -timeout 20m ./...
 
 .PHONY: fmt
 fmt: $(LINT) ## format every file
@@ -102,6 +111,7 @@ fmt: $(LINT) ## format every file
 .PHONY: gen
 gen: prepare ## rewrite the golden files that tests compare with
 	@$(call each,go generate ./...)
+	@cd deploy/helm/check && GOWORK=off go test -update .
 
 $(LINT): tools/go.mod tools/go.sum
 	@cd tools && GOWORK=off GOBIN=$(BIN) go install tool

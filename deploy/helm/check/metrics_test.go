@@ -187,9 +187,12 @@ func TestDashboard(t *testing.T) {
 	t.Parallel()
 	var dashboard struct {
 		Panels []struct {
-			Type, Title string
-			Targets     []struct{ Expr string }
-		}
+			Type    string `json:"type"`
+			Title   string `json:"title"`
+			Targets []struct {
+				Expr string `json:"expr"`
+			} `json:"targets"`
+		} `json:"panels"`
 	}
 	if err := json.Unmarshal([]byte(read(t, chartDir+"/dashboards/tandem.json")), &dashboard); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -83,9 +84,7 @@ func TestSecretsAreFiles(t *testing.T) {
 				}
 			}
 			for _, from := range container.EnvFrom {
-				for variable, value := range as[corev1.ConfigMap](t, r, "ConfigMap/"+from.ConfigMapRef.Name).Data {
-					environment[variable] = value
-				}
+				maps.Copy(environment, as[corev1.ConfigMap](t, r, "ConfigMap/"+from.ConfigMapRef.Name).Data)
 			}
 			mounts := files(pod)
 			for variable, value := range environment {

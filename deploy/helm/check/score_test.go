@@ -59,11 +59,16 @@ func score(t *testing.T, r rendered) []finding {
 	var report []struct {
 		Name   string `json:"object_name"`
 		Checks []struct {
-			Check    struct{ ID string }
-			Grade    int
-			Skipped  bool
-			Comments []struct{ Path, Summary string }
-		}
+			Check struct {
+				ID string `json:"id"`
+			} `json:"check"`
+			Grade    int  `json:"grade"`
+			Skipped  bool `json:"skipped"`
+			Comments []struct {
+				Path    string `json:"path"`
+				Summary string `json:"summary"`
+			} `json:"comments"`
+		} `json:"checks"`
 	}
 	if json.Unmarshal(out, &report) != nil || len(report) == 0 {
 		t.Fatalf("kube-score: %v: %s", err, out)
