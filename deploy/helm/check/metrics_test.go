@@ -234,14 +234,15 @@ var scenes = map[string]struct{ quiet, loud string }{
 	"TandemGuessing":   {"ratelimit_refusals_total{limit=\"token-address\"} 0+600x120", "ratelimit_refusals_total{limit=\"login-pair\"} 0+600x120"},
 	"TandemLoginQueue": {"auth_password_waiting 3x120", "auth_password_waiting 30x120"},
 	"TandemCacheBypass": {
-		// Clients that ask for it.
-		"cache_reads_total{outcome=\"bypass\",cause=\"request\"} 0+100x120\ncache_reads_total{outcome=\"hit\",cause=\"\"} 0+100x120",
+		// Clients that ask for it, and tenants of other regions.
+		"cache_reads_total{outcome=\"bypass\",cause=\"request\"} 0+100x120\ncache_reads_total{outcome=\"bypass\",cause=\"region\"} 0+100x120\ncache_reads_total{outcome=\"hit\",cause=\"\"} 0+100x120",
 		"cache_reads_total{outcome=\"bypass\",cause=\"redis\"} 0+100x120\ncache_reads_total{outcome=\"hit\",cause=\"\"} 0+100x120",
 	},
 	"TandemMarkerAge":            {"cache_markers_oldest_seconds 20x120", "cache_markers_oldest_seconds 300x120"},
 	"TandemCacheWithoutDatabase": {"cache_reads_total{outcome=\"hit\",cause=\"\"} 0+5x120", "cache_reads_total{outcome=\"hit\",cause=\"available\"} 0+5x120"},
 	"TandemOutboxLag":            {"invalidation_outbox_oldest_seconds 1x120", "invalidation_outbox_oldest_seconds 60x120"},
 	"TandemEventsRefused":        {"invalidation_publish_errors_total{reason=\"unreachable\"} 0+1x120", "invalidation_publish_errors_total{reason=\"refused\"} 0+1x120"},
+	"TandemNotFollowing":         {"invalidation_following 1x120", "invalidation_following{pod=\"a\"} 1x120\ninvalidation_following{pod=\"b\"} 0x120"},
 	"TandemAuditLag":             {"audit_outbox_oldest_seconds 1x120", "audit_outbox_oldest_seconds 100x120"},
 	"TandemAuditDropped":         {"audit_dropped_total 7x120", "audit_dropped_total 0x115 7x5"},
 	"TandemEpochAdvanced":        {"redis_epoch 4x120", "redis_epoch 4x115 5x5"},
