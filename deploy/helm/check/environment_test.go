@@ -20,6 +20,21 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestEnvironmentOfProduction writes down what the services are given in a region
+// of three. Their own tests start from it.
+func TestEnvironmentOfProduction(t *testing.T) {
+	t.Parallel()
+	r := mustRender(t, valueSets(t)["production+region-eu-west-1"])
+	for _, service := range []string{"auth", "resources"} {
+		var lines strings.Builder
+		data := as[corev1.ConfigMap](t, r, "ConfigMap/tandem-"+service).Data
+		for _, name := range slices.Sorted(maps.Keys(data)) {
+			lines.WriteString(name + "=" + data[name] + "\n")
+		}
+		golden(t, service+".production", lines.String())
+	}
+}
+
 // TestValues has variables as programs read them: numbers of a values file are
 // floats to Helm, lists have no form of their own, and what is empty is unset.
 func TestValues(t *testing.T) {

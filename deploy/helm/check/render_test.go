@@ -128,7 +128,31 @@ func valueSets(t *testing.T) map[string]string {
 	for _, file := range append(files, "testdata/everything.yaml") {
 		sets[strings.TrimSuffix(filepath.Base(file), ".yaml")] = read(t, file)
 	}
+	// As they are meant to be used.
+	for name, values := range sets {
+		if strings.HasPrefix(name, "region-") {
+			sets["production+"+name] = over(t, sets["production"], values)
+		}
+	}
 	return sets
+}
+
+// over is helm -f below -f above.
+func over(t *testing.T, below, above string) string {
+	t.Helper()
+	under, err := chartutil.ReadValues([]byte(below))
+	if err != nil {
+		t.Fatal(err)
+	}
+	upper, err := chartutil.ReadValues([]byte(above))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := chartutil.Values(chartutil.CoalesceTables(upper, under)).YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func read(t *testing.T, file string) string {

@@ -2,6 +2,7 @@ package envtest
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -43,5 +44,41 @@ func Deployed[T any](tb testing.TB, file string, d Deployment) {
 		}) {
 			tb.Errorf("%s is set by %s, and nobody reads it", name, file)
 		}
+	}
+}
+
+// mounted is where a deployment puts files.
+const mounted = "/etc/tandem/"
+
+// Starts wants a T to find no mistake in what a deployment gives its programs:
+// file holds lines NAME=value, and files what is mounted, by path beneath
+// /etc/tandem.
+func Starts[T any](tb testing.TB, file string, files map[string]string) {
+	tb.Helper()
+	data, err := os.ReadFile(file) //nolint:gosec // the test's own choice
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir := tb.TempDir()
+	for path, content := range files {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	environment := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		environment[name] = strings.Replace(value, mounted, dir+"/", 1)
+	}
+	_, err = env.Load[T](func(name string) (string, bool) {
+		value, ok := environment[name]
+		return value, ok
+	})
+	if err != nil {
+		tb.Errorf("as %s says: %v", file, err)
 	}
 }

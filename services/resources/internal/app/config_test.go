@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"encoding/pem"
+	"net/http/httptest"
 	"testing"
 
 	"tandem.example/pkg/env/envtest"
@@ -17,5 +19,21 @@ func TestTheChartSetsEveryVariable(t *testing.T) {
 	t.Parallel()
 	envtest.Deployed[app.Config](t, "../../../../deploy/helm/check/testdata/resources.variables", envtest.Deployment{
 		Unset: []string{"JWT_KEYS_DIR"}, Others: []string{"GOMEMLIMIT", "OTEL_*"},
+	})
+}
+
+// What the chart's values for production make of the environment is one that the
+// service starts with.
+func TestTheChartForProductionStarts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(nil)
+	t.Cleanup(server.Close)
+	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	envtest.Starts[app.Config](t, "../../../../deploy/helm/check/testdata/resources.production", map[string]string{
+		"trust/redis.crt": authority, "trust/nats.crt": authority, "trust/services.crt": authority,
+		"secrets/DATABASE_URL": "postgres://u:k3Jx9mQz@db:26257/tandem?sslmode=verify-full",
+		"secrets/REDIS_URL":    "rediss://u:k3Jx9mQz@redis:6379/0",
+		"secrets/REDIS_PEERS":  "us-east-1=rediss://u:k3Jx9mQz@redis.us:6379/0",
+		"secrets/NATS_URL":     "tls://u:k3Jx9mQz@nats:4222",
 	})
 }
