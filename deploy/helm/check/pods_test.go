@@ -86,6 +86,11 @@ func TestSecretsAreFiles(t *testing.T) {
 			for _, from := range container.EnvFrom {
 				maps.Copy(environment, as[corev1.ConfigMap](t, r, "ConfigMap/"+from.ConfigMapRef.Name).Data)
 			}
+			for _, volume := range pod.Volumes {
+				if s := volume.Secret; s != nil && (s.DefaultMode == nil || *s.DefaultMode != 0o440) {
+					t.Errorf("%s: %s: files of %s can be read by others than the service", set, name, s.SecretName)
+				}
+			}
 			mounts := files(pod)
 			for variable, value := range environment {
 				if strings.HasPrefix(value, "/etc/tandem/") && !mounts[value] && !mounts[value+"/"] {
