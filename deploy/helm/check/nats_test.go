@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,9 +40,7 @@ func startNATS(t *testing.T, parts ...map[string]any) *server.Server {
 	t.Helper()
 	whole := map[string]any{"host": "127.0.0.1", "port": -1}
 	for _, part := range parts {
-		for key, value := range part {
-			whole[key] = value
-		}
+		maps.Copy(whole, part)
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -79,13 +78,9 @@ func TestNATS(t *testing.T) {
 	}
 	users, hubValues, leafValues := natsFile(t, "dev"), natsFile(t, "hub"), natsFile(t, "leaf")
 	storage := map[string]any{"store_dir": t.TempDir()}
-	for key, value := range users.Config.Jetstream.Merge {
-		storage[key] = value
-	}
+	maps.Copy(storage, users.Config.Jetstream.Merge)
 	leafnodes := map[string]any{"host": "127.0.0.1", "port": -1}
-	for key, value := range hubValues.Config.Leafnodes.Merge {
-		leafnodes[key] = value
-	}
+	maps.Copy(leafnodes, hubValues.Config.Leafnodes.Merge)
 	hub := startNATS(t, users.Config.Merge, hubValues.Config.Merge, map[string]any{"jetstream": storage, "leafnodes": leafnodes})
 	info, err := hub.Varz(nil)
 	if err != nil {
@@ -116,9 +111,9 @@ func TestNATS(t *testing.T) {
 
 func announces(t *testing.T, at *server.Server, user, password, stream, subject string) {
 	t.Helper()
-	refused := make(chan error, 8)
+	refused := make(chan struct{}, 8)
 	connection, err := nats.Connect(at.ClientURL(), nats.UserInfo(user, "of_"+password),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) { refused <- struct{}{} }))
 	if err != nil {
 		t.Fatal(err)
 	}
