@@ -56,7 +56,7 @@ func TestTheSecretsOfDevelopment(t *testing.T) {
 		made[secret.Name] = secret.StringData
 	}
 	issued := map[string]bool{"tandem-ca": true, "tandem-auth-tls": true, "tandem-resources-tls": true}
-	for name, pod := range podsOf(t, mustRender(t, read(t, "../values/dev.yaml")+"\njourney: {enabled: false}")) {
+	for name, pod := range podsOf(t, mustRender(t, read(t, "../values/dev.yaml"))) {
 		for _, volume := range pod.Volumes {
 			if volume.Secret == nil || issued[volume.Secret.SecretName] {
 				continue
@@ -77,6 +77,10 @@ func TestTheSecretsOfDevelopment(t *testing.T) {
 		if url := made["tandem-"+service]["NATS_URL"]; !strings.Contains(url, "tls://"+service+":"+made["nats-users"][service]+"@") {
 			t.Errorf("NATS knows %s by another password", service)
 		}
+	}
+	if !strings.Contains(read(t, "../values/dev.yaml"), "DEMO_CLIENT_ID: "+made["tandem-journey"]["JOURNEY_CLIENT_ID"]) ||
+		made["tandem-journey"]["JOURNEY_CLIENT_SECRET"] != made["tandem-auth"]["DEMO_CLIENT_SECRET"] {
+		t.Error("helm test has no client")
 	}
 	if made["tandem-auth"]["JWT_SECRET"] != made["tandem-resources"]["JWT_SECRET"] || len(made["tandem-auth"]["JWT_SECRET"]) < 32 {
 		t.Error("the services do not have one long secret")

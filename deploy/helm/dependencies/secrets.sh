@@ -12,7 +12,7 @@ word() { od -An -N"${1:-24}" -tx1 /dev/urandom | tr -d ' \n'; }
 owner=$(word) sql_auth=$(word) sql_resources=$(word)
 redis_admin=$(word) redis_auth=$(word) redis_resources=$(word)
 nats_auth=$(word) nats_resources=$(word) nats_subscriber=$(word)
-signing=$(word 48)
+signing=$(word 48) demo=$(word)
 
 # secret <name> <key> <value> …
 secret() {
@@ -32,10 +32,11 @@ secret tandem-owner DATABASE_URL "$(database tandem_owner "$owner")"
 secret tandem-auth \
   DATABASE_URL "$(database tandem_auth "$sql_auth")" REDIS_URL "$(redis auth "$redis_auth")" \
   NATS_URL "$(nats auth "$nats_auth")" JWT_SECRET "$signing" \
-  DEMO_PASSWORD "$(word)" DEMO_CLIENT_SECRET "$(word)" DEMO_ADMIN_CLIENT_SECRET "$(word)"
+  DEMO_PASSWORD "$(word)" DEMO_CLIENT_SECRET "$demo" DEMO_ADMIN_CLIENT_SECRET "$(word)"
 secret tandem-resources \
   DATABASE_URL "$(database tandem_resources "$sql_resources")" REDIS_URL "$(redis resources "$redis_resources")" \
   NATS_URL "$(nats resources "$nats_resources")" JWT_SECRET "$signing"
+secret tandem-journey JOURNEY_CLIENT_ID demo-client JOURNEY_CLIENT_SECRET "$demo"
 # The Bitnami chart wants the users' passwords under their names.
 secret redis-users redis-password "$redis_admin" auth "$redis_auth" resources "$redis_resources"
 secret nats-users auth "$nats_auth" resources "$nats_resources" subscriber "$nats_subscriber"
