@@ -77,3 +77,26 @@ func TestValues(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaults has the same in values.yaml as the services have by themselves.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	theirs := map[string]string{}
+	for line := range strings.Lines(read(t, root+"/.env.example")) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(name, "#") {
+			theirs[name] = value
+		}
+	}
+	r := mustRender(t, "")
+	byTheChart := []string{"GOMEMLIMIT", "JWT_ISSUER"}
+	for _, service := range []string{"auth", "resources"} {
+		for name, value := range as[corev1.ConfigMap](t, r, "ConfigMap/tandem-"+service).Data {
+			if strings.HasSuffix(name, "_FILE") || slices.Contains(byTheChart, name) {
+				continue
+			}
+			if want, ok := theirs[name]; !ok || value != want {
+				t.Errorf("%s of %s is %q by default, the service's own is %q", name, service, value, want)
+			}
+		}
+	}
+}
