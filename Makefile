@@ -104,6 +104,12 @@ chart: $(LINT) ## check the Helm chart
 	@echo "== deploy/helm"
 	@cd deploy/helm/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -timeout 20m ./...
 
+# Compiles a good part of Kubernetes, for some five minutes the first time.
+.PHONY: kube-check
+kube-check: export GOWORK = off
+kube-check: ## let the code of the Kubernetes API server judge the chart
+	@cd deploy/helm/apiserver && go mod tidy -diff && go test -timeout 30m ./...
+
 .PHONY: fmt
 fmt: $(LINT) ## format every file
 	@$(call each,$(LINT) fmt ./...)
