@@ -1,5 +1,6 @@
 // Module apiserver checks the chart by the code of the Kubernetes API server, which
-// is too large for the other checks.
+// is too large for the other checks. Kubernetes replaces its parts by directories;
+// here they are the modules of the same release.
 module tandem.example/deploy/helm/apiserver
 
 go 1.26.0
