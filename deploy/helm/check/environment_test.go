@@ -100,3 +100,15 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 }
+
+// TestEnvironmentOfBootstrap writes down what the command is given, from which
+// auth's own test starts it.
+func TestEnvironmentOfBootstrap(t *testing.T) {
+	t.Parallel()
+	r := mustRender(t, valueSets(t)["everything"])
+	var lines strings.Builder
+	for _, v := range podsOf(t, r)["Job/tandem-bootstrap"].Containers[0].Env {
+		lines.WriteString(v.Name + "=" + v.Value + "\n")
+	}
+	golden(t, "bootstrap.production", lines.String())
+}

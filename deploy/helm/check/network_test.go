@@ -64,6 +64,7 @@ func TestWaysOut(t *testing.T) {
 		`config: {OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318"}`:    {"auth": stores + " 4318", "resources": stores + " 4318"},
 		`signingKeys: {secret: keys}`:                                       {"auth": stores, "resources": stores + " 8443"},
 		`resources: {config: {JWT_JWKS_URL: "https://a.example.com/keys"}}`: {"auth": stores, "resources": stores + " 443"},
+		`bootstrap: {enabled: true}`:                                        {"bootstrap": "53 26257"},
 		`networkPolicy: {database: {port: 5432}, redis: {port: 6380}}`:      {"auth": "53 5432 6380 4222", "auth-migrate": "53 5432"},
 	} {
 		r := mustRender(t, values)

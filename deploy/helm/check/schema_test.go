@@ -49,7 +49,9 @@ func TestRefusals(t *testing.T) {
 		`networkPolicy: {database: {to: [{podselector: 1}]}}`: {
 			`/networkPolicy/database/to/0`, `additional properties 'podselector' not allowed`,
 		},
-		`ports: {http: 443}`: {`/ports/http`, `minimum: got 443, want 1,024`},
+		`bootstrap: {enabled: true, clientID: a_b}`:                       {`/bootstrap/clientID`, `does not match pattern`},
+		`bootstrap: {clientSecret: hunter2}`:                              {`/bootstrap`, `'clientSecret' not allowed`},
+		`ports: {http: 443}`:                                              {`/ports/http`, `minimum: got 443, want 1,024`},
 		`fullnameOverride: a-name-that-is-far-too-long-for-what-is-added`: {`/fullnameOverride`},
 
 		// What a schema cannot say.

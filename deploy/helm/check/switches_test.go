@@ -26,6 +26,10 @@ func TestSwitches(t *testing.T) {
 		`journey: {enabled: false}`:                                                `-NetworkPolicy/tandem-journey -Pod/tandem-journey`,
 		`{auth: {secrets: {externalKey: a}}, externalSecrets: {store: {name: s}}}`: `+ExternalSecret/tandem-auth`,
 		`{migrations: {externalKey: a}, externalSecrets: {store: {name: s}}}`:      `+ExternalSecret/tandem-owner`,
+		`bootstrap: {enabled: true}`:                                               `+Job/tandem-bootstrap +NetworkPolicy/tandem-bootstrap`,
+		`bootstrap: {externalKey: a}`:                                              ``,
+		`{bootstrap: {enabled: true, externalKey: a}, externalSecrets: {store: {name: s}}}`: `+ExternalSecret/tandem-bootstrap` +
+			` +Job/tandem-bootstrap +NetworkPolicy/tandem-bootstrap`,
 		`migrations: {enabled: false}`: `-Job/tandem-auth-migrate -Job/tandem-resources-migrate` +
 			` -NetworkPolicy/tandem-auth-migrate -NetworkPolicy/tandem-resources-migrate` +
 			` -ServiceAccount/tandem-auth-migrate -ServiceAccount/tandem-resources-migrate`,

@@ -15,6 +15,7 @@ import (
 	"tandem.example/pkg/ratelimit"
 	"tandem.example/pkg/telemetry"
 	"tandem.example/services/auth/internal/audit"
+	"tandem.example/services/auth/internal/bootstrap"
 	"tandem.example/services/auth/internal/clerkhook"
 	"tandem.example/services/auth/internal/clients"
 	"tandem.example/services/auth/internal/keys"
@@ -29,7 +30,7 @@ const name = "auth"
 // Program is the service as its command line knows it.
 func Program(version string) daemon.Program {
 	p := daemon.New("authd", version, New, Schema())
-	p.Commands = map[string]daemon.Command{"keys": keys.Command}
+	p.Commands = map[string]daemon.Command{"keys": keys.Command, "bootstrap": bootstrap.Command}
 	return p
 }
 

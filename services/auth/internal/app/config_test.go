@@ -12,11 +12,13 @@ import (
 	"tandem.example/pkg/bearer"
 	"tandem.example/pkg/env/envtest"
 	"tandem.example/services/auth/internal/app"
+	"tandem.example/services/auth/internal/bootstrap"
 )
 
 func TestTheExampleEnvironmentExplainsEveryVariable(t *testing.T) {
 	t.Parallel()
 	envtest.Explains[app.Config](t, "../../../../.env.example")
+	envtest.Explains[bootstrap.Config](t, "../../../../.env.example")
 }
 
 // The chart's own tests keep the list.
@@ -51,5 +53,14 @@ func TestTheChartForProductionStarts(t *testing.T) {
 		"secrets/NATS_URL":     "tls://u:k3Jx9mQz@nats:4222",
 		"secrets/JWT_SECRET":   rand.Text() + rand.Text(),
 		"keys/" + key.Name():   string(text),
+	})
+}
+
+// So is what its Job makes of it.
+func TestTheChartBootstraps(t *testing.T) {
+	t.Parallel()
+	envtest.Starts[bootstrap.Config](t, "../../../../deploy/helm/check/testdata/bootstrap.production", map[string]string{
+		"secrets/DATABASE_URL":        "postgres://u:k3Jx9mQz@db:26257/tandem?sslmode=verify-full",
+		"secrets/ADMIN_CLIENT_SECRET": rand.Text() + rand.Text(),
 	})
 }

@@ -19,16 +19,25 @@ import (
 	"tandem.example/pkg/devstack"
 )
 
-// authd runs the program itself, as an operator does, and returns what it says
-// and its exit code.
+// authd runs the program with a directory of keys.
 func authd(t *testing.T, dir string, args ...string) (out string, code int) {
+	t.Helper()
+	return program(t, map[string]string{"JWT_KEYS_DIR": dir}, args...)
+}
+
+// program runs the program itself, as an operator does, and returns what it says
+// and its exit code.
+func program(t *testing.T, set map[string]string, args ...string) (out string, code int) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = []string{asProgram + "=1", "JWT_KEYS_DIR=" + dir}
+	cmd.Env = []string{asProgram + "=1"}
+	for name, value := range set {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err = cmd.Run()
