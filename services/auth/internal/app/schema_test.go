@@ -1,0 +1,14 @@
+package app_test
+
+import (
+	"testing"
+
+	"tandem.example/pkg/crdb/crdbtest"
+	"tandem.example/services/auth/internal/app"
+)
+
+// Every step of the schema lets the release before go on.
+func TestMigrationsOnlyExpand(t *testing.T) {
+	t.Parallel()
+	crdbtest.Expands(t, app.Schema().Sets...)
+}
