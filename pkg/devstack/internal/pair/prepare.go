@@ -17,6 +17,7 @@ var errMissing = errors.New("missing programs")
 const (
 	programSpin  = "spin"
 	programNginx = "nginx"
+	programCaddy = "caddy"
 	programNPM   = "npm"
 )
 
@@ -31,6 +32,8 @@ func packagesOf(program string) packages {
 		return packages{apt: []string{"spin"}, brew: []string{"spin"}}
 	case programNginx:
 		return packages{apt: []string{"nginx-light"}, brew: []string{"nginx"}}
+	case programCaddy:
+		return packages{apt: []string{"caddy"}, brew: []string{"caddy"}}
 	case programNPM:
 		return packages{apt: []string{"nodejs", "npm"}, brew: []string{"node"}}
 	case programCompiler:
@@ -51,12 +54,12 @@ func Prepare(ctx context.Context, c Config) error {
 }
 
 // PrepareTests adds what the tests need, which is servers of their own whatever
-// the environment names, a gateway and a client that others wrote, and the C
+// the environment names, gateways and a client that others wrote, and the C
 // compiler of the race detector.
 func PrepareTests(ctx context.Context, c Config) error {
 	return c.add(ctx, func() []string {
 		missing := devstack.Missing(devstack.Options{Database: true, Redis: true})
-		for _, program := range []string{programNginx, programNPM} {
+		for _, program := range []string{programNginx, programCaddy, programNPM} {
 			if _, err := exec.LookPath(program); err != nil {
 				missing = append(missing, program)
 			}

@@ -67,26 +67,6 @@ func TestNginx(t *testing.T) {
 	}
 }
 
-// Caddy sorts directives: outside of a route it would remove the fields after auth
-// has set them.
-func TestCaddyRemovesForgedFieldsFirst(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "deploy", "gateway", "Caddyfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rest := string(text)
-	for _, next := range []string{
-		"{$HOST} {\n\troute {\n", "\t\trequest_header -X-Auth*\n", "\t\trequest_header -X_Auth*\n", "\t\tforward_auth ", "\t\treverse_proxy ",
-	} {
-		_, after, found := strings.Cut(rest, next)
-		if !found {
-			t.Fatalf("%q does not follow", next)
-		}
-		rest = after
-	}
-}
-
 // Without auth nothing passes.
 func TestNginxWithoutAuth(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,82 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// An application that knows nothing of tokens is told who calls, by auth alone.
+func TestApplication(t *testing.T) {
+	t.Parallel()
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(r.Header) // shown to the test
+	}))
+	t.Cleanup(application.Close)
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			g := run(t, kind, behind{application: application.URL})
+			token := g.login(t, "scope", "resources:read")
+			me := g.ask(t, "GET", "/v1/me", "", "Authorization", token)
+			spoofed := []string{
+				"Authorization", token, "X-Auth-Subject", "root", "X-Auth-Roles", "admin", "x_auth_tenant", "all", "X-Auth-Other", "all",
+			}
+			got := g.ask(t, "GET", "/app/page?x=1", "", spoofed...)
+			var seen http.Header
+			if err := json.Unmarshal([]byte(got.body), &seen); got.status != 200 || err != nil {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+			for name, want := range map[string]string{
+				"X-Auth-Subject": me.text("sub"), "X-Auth-Tenant": me.text("sub"), "X-Auth-Scopes": "resources:read",
+				"X-Auth-Client": g.pair.Variable("DEMO_CLIENT_ID"), "X-Auth-Roles": "",
+			} {
+				if all := strings.Join(seen.Values(name), "|"); all != want {
+					t.Errorf("the application sees %s: %q, want %q", name, all, want)
+				}
+			}
+			if strings.Contains(got.body, `"all"`) {
+				t.Error("the application sees a header that looks like one of auth's")
+			}
+			for name, header := range map[string][]string{"no token": {"X-Auth-Subject", "root"}, "a bad one": {"Authorization", "Bearer x"}} {
+				if got := g.ask(t, "GET", "/app/", "", header...); got.status != 401 || !strings.HasPrefix(got.header.Get("WWW-Authenticate"), "Bearer ") {
+					t.Errorf("%s: %d %v", name, got.status, got.header)
+				}
+			}
+			machine := g.form(t, g.pair, "/token", "grant_type", "client_credentials", "client_id", g.pair.Variable("DEMO_ADMIN_CLIENT_ID"), "client_secret", g.pair.Variable("DEMO_ADMIN_CLIENT_SECRET"))
+			if got := g.ask(t, "GET", "/app/", "", "Authorization", "Bearer "+machine.text("access_token")); got.status != 403 {
+				t.Errorf("without the scope: %d", got.status)
+			}
+			if got := g.ask(t, "POST", "/logout", "", "Authorization", token); got.status != 200 {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+			if got := g.ask(t, "GET", "/app/", "", spoofed...); got.status != 401 {
+				t.Errorf("after the logout: %d", got.status)
+			}
+		})
+	}
+}
+
+// Without auth nothing passes.
+func TestApplicationWithoutAuth(t *testing.T) {
+	t.Parallel()
+	application := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request passed unasked")
+	}))
+	t.Cleanup(application.Close)
+	away, err := services(t).Stack().FreeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			g := run(t, kind, behind{application: application.URL, auth: away})
+			if got := g.ask(t, "GET", "/app/", "", "Authorization", "Bearer x"); got.status < 500 || got.text("code") == "" {
+				t.Errorf("%d %v %s", got.status, got.header, got.body)
+			}
+		})
+	}
+}
