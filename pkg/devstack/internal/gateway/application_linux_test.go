@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -8,17 +9,31 @@ import (
 	"testing"
 )
 
+// serve is a server with the certificate of the stack's.
+func serve(t *testing.T, handler http.HandlerFunc) (url string) {
+	t.Helper()
+	stack := services(t).Stack()
+	pair, err := tls.LoadX509KeyPair(stack.CertFile, stack.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(handler)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
 // An application that knows nothing of tokens is told who calls, by auth alone.
 func TestApplication(t *testing.T) {
 	t.Parallel()
-	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	application := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(r.Header) // shown to the test
-	}))
-	t.Cleanup(application.Close)
+	})
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			g := run(t, kind, behind{application: application.URL})
+			g := run(t, kind, behind{application: application})
 			token := g.login(t, "scope", "resources:read")
 			me := g.ask(t, "GET", "/v1/me", "", "Authorization", token)
 			spoofed := []string{
@@ -62,10 +77,7 @@ func TestApplication(t *testing.T) {
 // Without auth nothing passes.
 func TestApplicationWithoutAuth(t *testing.T) {
 	t.Parallel()
-	application := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("a request passed unasked")
-	}))
-	t.Cleanup(application.Close)
+	application := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request passed unasked") })
 	away, err := services(t).Stack().FreeAddress(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +85,7 @@ func TestApplicationWithoutAuth(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			g := run(t, kind, behind{application: application.URL, auth: away})
+			g := run(t, kind, behind{application: application, auth: away})
 			if got := g.ask(t, "GET", "/app/", "", "Authorization", "Bearer x"); got.status < 500 || got.text("code") == "" {
 				t.Errorf("%d %v %s", got.status, got.header, got.body)
 			}
