@@ -99,8 +99,10 @@ func (p Program) Main(args []string, out io.Writer) int {
 		return p.serve(ctx, out)
 	case command == "migrate" && len(args) == 0:
 		return p.bring(ctx, out)
+	case command == "health":
+		return p.perform(ctx, health, args, out)
 	default:
-		names := append([]string{"run", "migrate"}, slices.Sorted(maps.Keys(p.Commands))...)
+		names := append([]string{"run", "migrate", "health"}, slices.Sorted(maps.Keys(p.Commands))...)
 		say(out, "usage: %s [%s]", p.Name, strings.Join(names, " | "))
 		return mistaken
 	}
