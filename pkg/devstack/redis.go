@@ -50,6 +50,10 @@ func redisUsers() map[string]string {
 	}
 }
 
+// redisDefault: nobody is the default user; but Redis loads scripted writes from its
+// file as that user, and would leave out what it has no right to.
+const redisDefault = "user default off ~* &* +@all\n"
+
 type redisServer struct {
 	external  string
 	address   string
@@ -97,9 +101,7 @@ func (h *host) launchRedis(ctx context.Context, name string, passwords map[strin
 	var conf strings.Builder
 	fmt.Fprintf(&conf, redisConf, port, h.certFile, h.keyFile, h.ca.CAFile(), dir, persist)
 	r := &redisServer{address: address(port), passwords: passwords}
-	// Nobody is the default user; but Redis loads scripted writes from its file as
-	// that user, and would leave out what it has no right to.
-	conf.WriteString("user default off ~* &* +@all\n")
+	conf.WriteString(redisDefault)
 	fmt.Fprintf(&conf, "masteruser admin\nmasterauth %s\n", passwords["admin"])
 	for user, rights := range redisUsers() {
 		fmt.Fprintf(&conf, "user %s on #%x %s\n", user, sha256.Sum256([]byte(r.passwords[user])), rights)

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	lifetime = 30 * 24 * time.Hour // longer than any stack runs
-	skew     = time.Hour           // a machine's clock may have been set back
+	lifetime = 365 * 24 * time.Hour // longer than any stack runs
+	skew     = time.Hour            // a machine's clock may have been set back
 )
 
 // Authority signs the certificates of one stack.
@@ -67,9 +67,9 @@ func (a *Authority) Pool() *x509.CertPool {
 }
 
 // Issue writes <file>.pem and <file>.key: a certificate for the common name, as
-// a client and as a server on this machine. Issuing again under the same file
-// name replaces both.
-func (a *Authority) Issue(file, commonName string) (certFile, keyFile string, err error) {
+// a client and as a server on this machine and on the hosts. Issuing again under the
+// same file name replaces both.
+func (a *Authority) Issue(file, commonName string, hosts ...string) (certFile, keyFile string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
@@ -80,7 +80,7 @@ func (a *Authority) Issue(file, commonName string) (certFile, keyFile string, er
 	}
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	template.DNSNames = []string{"localhost"}
+	template.DNSNames = append([]string{"localhost"}, hosts...)
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {

@@ -7,6 +7,7 @@
 package clerk
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/tls"
@@ -23,6 +24,8 @@ type Options struct {
 	SecretKey         string          // the Backend API's bearer token
 	AuthorizedParty   string          // azp of the session tokens
 	Key               *rsa.PrivateKey // signs at first; nil makes one
+	Addr              string          // to listen on; empty for a free port of the loopback
+	URL               string          // as others reach it, and the issuer; empty for the address
 }
 
 // Server is one stand-in. Its methods are safe for concurrent use.
@@ -46,7 +49,7 @@ type Server struct {
 	deliveries sync.WaitGroup
 }
 
-// Start listens on a free port of the loopback and serves until Close.
+// Start listens and serves until Close.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	cert, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
 	if err != nil {
@@ -60,17 +63,17 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.ending, s.end = context.WithCancel(context.WithoutCancel(ctx))
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(o.Addr, "127.0.0.1:0"))
 	if err != nil {
 		return nil, err
 	}
-	s.url = "https://" + listener.Addr().String()
+	s.url = cmp.Or(o.URL, "https://"+listener.Addr().String())
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
 	listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			panic(err) // a listener on the loopback does not fail
+			panic(err) // a listener does not fail
 		}
 	}()
 	return s, nil

@@ -27,6 +27,12 @@ const usage = `usage: tandem run [flags]
            runs the models of the cache through Spin
        tandem chaos [flags]
            does harm to a pair of its own, and judges what its clients saw
+       tandem secrets directory
+           writes what the services of docker-compose.yml know each other by
+       tandem clerk [flags]
+           stands in for Clerk until Ctrl-C
+       tandem whoami [flags]
+           answers what a gateway says about its callers
 `
 
 var errUsage = errors.New("wrong usage")
@@ -57,11 +63,20 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	}
 	beside := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
 	c := pair.Config{Environ: os.Environ(), Out: out}
-	if args[0] == "model" {
+	switch args[0] {
+	case "model":
 		return checkModels(ctx, c, args[1:])
-	}
-	if args[0] == "chaos" {
+	case "chaos":
 		return harm(ctx, c, beside, args[1:])
+	case "secrets":
+		if len(args) != 2 {
+			return errUsage
+		}
+		return devstack.ComposeSecrets(args[1])
+	case "clerk":
+		return standIn(ctx, out, args[1:])
+	case "whoami":
+		return application(ctx, out, args[1:])
 	}
 	flags := flag.NewFlagSet("tandem "+args[0], flag.ContinueOnError)
 	flags.SetOutput(out)
