@@ -33,13 +33,13 @@ tandem:
 	@cd pkg && $(BUILD) -o $(BIN)/tandem ./devstack/cmd/tandem
 
 .PHONY: images
-images: image-auth image-resources image-tandem ## build the images auth, resources and tandem-dev:VERSION with docker
+images: image-auth image-resources image-dev ## build the images tandem/auth, /resources and /dev:VERSION with docker
 
 image-auth image-resources: image-%:
-	@$(DOCKER_BUILD) -f services/$*/Dockerfile -t $*:$(VERSION) .
+	@$(DOCKER_BUILD) -f services/$*/Dockerfile -t tandem/$*:$(VERSION) .
 
-image-tandem:
-	@$(DOCKER_BUILD) -f pkg/devstack/Dockerfile -t tandem-dev:$(VERSION) .
+image-dev:
+	@$(DOCKER_BUILD) -f pkg/devstack/Dockerfile -t tandem/dev:$(VERSION) .
 
 # What the tests and the benchmarks need is installed where that is possible.
 .PHONY: prepare
@@ -109,15 +109,22 @@ chaos-build:
 lint: $(LINT) ## check style, formatting and modules
 	@$(call each,$(LINT) run ./... && $(LINT) fmt --diff ./... && GOWORK=off go mod tidy -diff)
 	@cd tools && GOWORK=off go mod tidy -diff
-	@$(MAKE) --no-print-directory chart
+	@$(MAKE) --no-print-directory chart deployment
 
-# Its tests are helm lint --strict, helm template, kubeconform and kube-score, over the
+# What these tests read lies outside of their modules, where go test does not see that it
+# has changed: -count=1. The chart's are helm lint --strict, helm template, kubeconform and kube-score, over the
 # defaults and over each file of values alone.
 .PHONY: chart
 chart: export GOWORK = off
 chart: $(LINT) ## check the Helm chart
 	@echo "== deploy/helm"
-	@cd deploy/helm/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -timeout 20m ./...
+	@cd deploy/helm/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -count=1 -timeout 20m ./...
+
+.PHONY: deployment
+deployment: export GOWORK = off
+deployment: $(LINT) ## check the Dockerfiles
+	@echo "== deploy/check"
+	@cd deploy/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -count=1 ./...
 
 # Compiles a good part of Kubernetes, for some five minutes the first time.
 .PHONY: kube-check
