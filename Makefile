@@ -122,7 +122,7 @@ chart: $(LINT) ## check the Helm chart
 
 .PHONY: deployment
 deployment: export GOWORK = off
-deployment: $(LINT) ## check the Dockerfiles
+deployment: $(LINT) ## check the Dockerfiles and docker-compose.yml
 	@echo "== deploy/check"
 	@cd deploy/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -count=1 ./...
 
