@@ -106,22 +106,23 @@ func (c client) ask(t *testing.T, method, path, body string, header ...string) r
 	return got
 }
 
-// form asks for a token or the like as the demo client.
-func (c client) form(t *testing.T, held *pair.Held, path string, pairs ...string) reply {
-	t.Helper()
+const urlencoded = "application/x-www-form-urlencoded"
+
+// form is a body for the endpoints of OAuth, as the demo client's.
+func form(held *pair.Held, pairs ...string) string {
 	values := url.Values{"client_id": {held.Variable("DEMO_CLIENT_ID")}, "client_secret": {held.Variable("DEMO_CLIENT_SECRET")}}
 	for pair := range slices.Chunk(pairs, 2) {
 		values.Set(pair[0], pair[1])
 	}
-	return c.ask(t, http.MethodPost, path, values.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	return values.Encode()
 }
 
 // login gives the demo user's access token, as a value of Authorization.
 func (g gateway) login(t *testing.T, pairs ...string) string {
 	t.Helper()
-	got := g.form(t, g.pair, "/token", append([]string{
+	got := g.ask(t, http.MethodPost, "/token", form(g.pair, append([]string{
 		"grant_type", "password", "username", g.pair.Variable("DEMO_USER"), "password", g.pair.Variable("DEMO_PASSWORD"),
-	}, pairs...)...)
+	}, pairs...)...), "Content-Type", urlencoded)
 	if got.status != http.StatusOK {
 		t.Fatalf("no token: %d %s", got.status, got.failure())
 	}

@@ -26,7 +26,7 @@ type gateway struct {
 type behind struct{ auth, application, resources1, resources2 string }
 
 // kinds are the gateways that can be run here.
-var kinds = []string{"caddy"}
+var kinds = []string{"caddy", "nginx"}
 
 // run starts a gateway with its file, and waits until it listens.
 func run(t *testing.T, kind string, b behind) gateway {
@@ -45,19 +45,49 @@ func run(t *testing.T, kind string, b behind) gateway {
 		return strings.TrimPrefix(strings.TrimPrefix(given, "https://"), "http://")
 	}
 	one, two := at(b.resources1, "RESOURCES_URL"), at(b.resources2, "RESOURCES_2_URL")
-	dir := t.TempDir()
 	words := map[string]string{
-		"GATEWAY_ADDRESS": ":" + port, "CERT_FILE": stack.CertFile, "KEY_FILE": stack.KeyFile, "CA_FILE": stack.CAFile,
-		"AUTH_ADDR": at(b.auth, "AUTH_URL"), "RESOURCES_ADDRS": one + " " + two, "APPLICATION_ADDR": at(b.application, "AUTH_URL"),
-		"HOME": dir, "XDG_DATA_HOME": dir, "XDG_CONFIG_HOME": dir,
+		"GATEWAY_ADDRESS": ":" + port, "LISTEN": addr, "DIR": t.TempDir(),
+		"CERT_FILE": stack.CertFile, "KEY_FILE": stack.KeyFile, "CA_FILE": stack.CAFile,
+		"AUTH_ADDR": at(b.auth, "AUTH_URL"), "AUTH_NAME": "localhost",
+		"RESOURCES_ADDRS": one + " " + two, "RESOURCES_1_ADDR": one, "RESOURCES_2_ADDR": two, "RESOURCES_NAME": "localhost",
+		"APPLICATION_ADDR": at(b.application, "AUTH_URL"), "APPLICATION_NAME": "localhost",
 	}
 	g := gateway{client: newClient(t, stack.CAFile, "https://"+addr, ""), kind: kind, pair: held}
+	if kind == "nginx" {
+		g.keep(t, nginx(t, words))
+	} else {
+		g.keep(t, caddy(t, words))
+	}
+	return g
+}
+
+// caddy reads the words from its environment.
+func caddy(t *testing.T, words map[string]string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "caddy", "run", "--adapter", "caddyfile", "--config", file("Caddyfile"))
+	cmd.Env = []string{"HOME=" + words["DIR"]}
 	for name, value := range words {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	g.keep(t, cmd)
-	return g
+	return cmd
+}
+
+// nginx gets a file with the words in place, as its official image would make it.
+func nginx(t *testing.T, words map[string]string) *exec.Cmd {
+	t.Helper()
+	text, err := os.ReadFile(file("nginx.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pairs []string
+	for name, value := range words {
+		pairs = append(pairs, "${"+name+"}", value)
+	}
+	config := filepath.Join(words["DIR"], "nginx.conf")
+	if err := os.WriteFile(config, []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return exec.CommandContext(t.Context(), "nginx", "-p", words["DIR"], "-c", config, "-g", "daemon off; master_process off;")
 }
 
 func file(name string) string {
