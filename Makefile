@@ -13,6 +13,8 @@ REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # exporter of traces draws in) brings templates, for which the linker keeps every method
 # there is: 12 MB.
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags grpcnotrace -ldflags '-s -w -X main.version=$(VERSION)'
+# $(call sbom,file,name): what is in a program, by what it records of itself.
+sbom = (cd deploy/check && GOWORK=off go run ./cmd/sbom -name $(2) -version $(VERSION) $(1) >$(1).cdx.json)
 DOCKER_BUILD := DOCKER_BUILDKIT=1 docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 # Tests wait for servers more than they compute, so more of them run at once
 # than there are processors.
@@ -40,6 +42,58 @@ image-auth image-resources: image-%:
 
 image-dev:
 	@$(DOCKER_BUILD) -f pkg/devstack/Dockerfile -t tandem/dev:$(VERSION) .
+
+# Neither a file system that can be written to nor a right of root's is needed to say
+# that nobody answers.
+.PHONY: image-check
+image-check: build images ## hold the images to what they promise: small, confined, of the binaries of `make build`
+	@for image in auth resources; do \
+	  echo "== tandem/$$image:$(VERSION)"; \
+	  size=$$(docker image inspect -f '{{.Size}}' tandem/$$image:$(VERSION)); echo "$$size bytes"; \
+	  [ "$$size" -lt 25000000 ] || { echo "too large"; exit 1; }; \
+	  container=$$(docker create tandem/$$image:$(VERSION)); \
+	  docker cp "$$container:/$${image}d" - | tar -xO | cmp - $(BIN)/$${image}d; docker rm "$$container" >/dev/null; \
+	  says=$$(docker run --rm --read-only --cap-drop ALL --network none -e APP_ENV=dev tandem/$$image:$(VERSION) health 2>&1) && exit 1; \
+	  grep -q 'connection refused' <<<"$$says"; \
+	done
+
+.PHONY: sbom
+sbom: build ## write the bills of materials of both services into .bin
+	@$(foreach d,authd resourcesd,$(call sbom,$(BIN)/$(d),$(d));)
+
+# In another directory, with an empty cache.
+.PHONY: reproducible
+reproducible: build ## build both services once more from a copy, and compare
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	{ git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar -x -C "$$copy"; }; \
+	export GOCACHE=$$copy/.cache; \
+	for s in auth resources; do \
+	  (cd "$$copy/services/$$s" && $(BUILD) -o "$$copy/$${s}d" ./cmd/$${s}d); \
+	  sha256sum $(BIN)/$${s}d; cmp $(BIN)/$${s}d "$$copy/$${s}d"; \
+	done
+
+# Where images are pulled from, and by which digests (sha256:…; empty: by the tag).
+REGISTRY ?= registry.example.com/tandem
+AUTH_DIGEST ?=
+RESOURCES_DIGEST ?=
+DIST ?= $(BIN)/dist
+
+.PHONY: dist
+dist: chart-package ## gather what a release consists of in .bin/dist
+	@$(foreach arch,amd64 arm64,$(foreach s,auth resources,$(call release,$(s),$(arch));))
+	@cd $(DIST) && sha256sum -- *.tgz *-linux-* >SHA256SUMS
+
+release = (cd services/$(1) && GOOS=linux GOARCH=$(2) $(BUILD) -o $(DIST)/$(1)d-linux-$(2) ./cmd/$(1)d); \
+  $(call sbom,$(DIST)/$(1)d-linux-$(2),$(1)d)
+
+.PHONY: chart-package
+chart-package: export GOWORK = off
+chart-package: ## pack the chart as VERSION, with the images of REGISTRY by AUTH_DIGEST and RESOURCES_DIGEST
+	@mkdir -p $(DIST); copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; cp -r deploy/helm/tandem "$$copy"; \
+	sed -i -e 's|registry.example.com/tandem|$(REGISTRY)|' \
+	  -e '/repository: auth$$/,/digest:/ s|digest: ""|digest: "$(AUTH_DIGEST)"|' \
+	  -e '/repository: resources$$/,/digest:/ s|digest: ""|digest: "$(RESOURCES_DIGEST)"|' "$$copy/tandem/values.yaml"; \
+	cd deploy/helm/check && go tool helm package "$$copy/tandem" --version $(VERSION) --app-version $(VERSION) -d $(DIST)
 
 # What the tests and the benchmarks need is installed where that is possible.
 .PHONY: prepare

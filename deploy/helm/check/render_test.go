@@ -42,6 +42,10 @@ func render(values string) (rendered, error) {
 	if err != nil {
 		return rendered{}, err
 	}
+	return renderChart(loaded, values)
+}
+
+func renderChart(loaded *chart.Chart, values string) (rendered, error) {
 	given, err := chartutil.ReadValues([]byte(values))
 	if err != nil {
 		return rendered{}, err
