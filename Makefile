@@ -159,6 +159,14 @@ chaos-build:
 	@cd services/auth && $(BUILD) -tags chaos,grpcnotrace -o $(BIN)/authd-chaos ./cmd/authd
 	@cd services/resources && $(BUILD) -tags chaos,grpcnotrace -o $(BIN)/resourcesd-chaos ./cmd/resourcesd
 
+# The revision to come from, the newest tag v* before HEAD if it is empty; and what
+# the next release is to do wrong: codec, schema, claims, events or drain.
+FROM ?=
+MISTAKE ?=
+.PHONY: upgrade
+upgrade: build ## lead a pair from the release before to this one, to a next one, and back, under load
+	@$(BIN)/tandem upgrade -from '$(FROM)' -mistake '$(MISTAKE)'
+
 .PHONY: lint
 lint: $(LINT) ## check style, formatting and modules
 	@$(call each,$(LINT) run ./... && $(LINT) fmt --diff ./... && GOWORK=off go mod tidy -diff)

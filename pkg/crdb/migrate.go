@@ -19,7 +19,8 @@ import (
 
 // Migrations is one owner's set of schema steps, kept in a version table of its
 // own, <Name>_migrations. Each file holds one idempotent DDL statement, and only
-// expands the schema, so that binaries one version apart run side by side.
+// expands the schema, so that binaries one version apart run side by side; package
+// crdbtest beside this one holds them to it.
 type Migrations struct {
 	Name string
 	FS   fs.FS

@@ -27,6 +27,9 @@ const usage = `usage: tandem run [flags]
            runs the models of the cache through Spin
        tandem chaos [flags]
            does harm to a pair of its own, and judges what its clients saw
+       tandem upgrade [flags]
+           leads a pair of its own from release to release and back, and judges
+           what its clients saw
        tandem secrets directory
            writes what the services of docker-compose.yml know each other by
        tandem clerk [flags]
@@ -68,6 +71,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return checkModels(ctx, c, args[1:])
 	case "chaos":
 		return harm(ctx, c, beside, args[1:])
+	case "upgrade":
+		return update(ctx, c, beside, args[1:])
 	case "secrets":
 		if len(args) != 2 {
 			return errUsage

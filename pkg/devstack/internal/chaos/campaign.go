@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tandem.example/pkg/crdb"
 	"tandem.example/pkg/devstack"
 	"tandem.example/pkg/devstack/internal/pair"
 )
@@ -101,9 +102,16 @@ func (s *scene) rewire(instance string, stack *devstack.Stack, env []string) ([]
 }
 
 func (s *scene) play(ctx context.Context) (*Result, error) {
-	if err := s.assemble(ctx); err != nil {
+	s.clock = clock{time.Now()}
+	ask, err := newAsker(s.pair.Variable("CA_FILE"), s.clock, s.tally)
+	if err != nil {
 		return nil, err
 	}
+	targets, doors, err := s.linked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.assemble(ctx, ask, targets, doors)
 	sub, err := s.listen(ctx)
 	if err != nil {
 		return nil, err
@@ -119,12 +127,17 @@ func (s *scene) play(ctx context.Context) (*Result, error) {
 	if err = errors.Join(err, s.nurse(ctx, append(resources(s), auths(s)...)), s.pair.AwaitReady(ctx)); err != nil {
 		return nil, err
 	}
+	return s.conclude(ctx, sub, p.done)
+}
+
+// conclude judges, when all clients have stopped.
+func (s *scene) conclude(ctx context.Context, sub *subscriber, done []injection) (*Result, error) {
 	s.revoker.presentAll(ctx)
 	truth, err := s.settled(ctx, sub)
 	if err = errors.Join(err, sub.stop(ctx)); err != nil {
 		return nil, err
 	}
-	result := s.judge(sub, truth, p.done)
+	result := s.judge(sub, truth, done)
 	result.Mirrored, result.Findings.Stale = s.neighbour.compare(ctx, truth)
 	if err := s.neighbour.stop(ctx); err != nil {
 		return nil, err
@@ -175,7 +188,11 @@ const (
 func (s *scene) settled(ctx context.Context, sub *subscriber) (t truth, err error) {
 	began, least := time.Now(), -1
 	for last := began; ; {
-		if t, err = readTruth(ctx, s.pair.Variable("DATABASE_URL")); err != nil {
+		err = crdb.Idempotent(ctx, func(ctx context.Context) (err error) {
+			t, err = readTruth(ctx, s.pair.Variable("DATABASE_URL"))
+			return err
+		})
+		if err != nil {
 			return t, err
 		}
 		missing, _ := sub.account(t.committed)

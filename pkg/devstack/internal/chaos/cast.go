@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"math/rand/v2"
-	"time"
 
 	"tandem.example/pkg/devstack"
 )
@@ -18,19 +17,13 @@ type cast struct {
 	neighbour *neighbour
 }
 
-// assemble makes them, before their time begins.
-func (s *scene) assemble(ctx context.Context) error {
-	s.clock = clock{time.Now()}
-	ask, err := newAsker(s.pair.Variable("CA_FILE"), s.clock, s.tally)
-	if err != nil {
-		return err
-	}
-	var targets targets
-	var doors []string // of auth
+// linked is every instance, each behind a link of its own: those of resources, and
+// the URLs of auth's.
+func (s *scene) linked(ctx context.Context) (targets targets, doors []string, err error) {
 	for _, i := range s.pair.Instances() {
 		at, err := s.links.between(ctx, s.pair.Stack(), i.Name+" clients", i.URL)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		if i.Role == devstack.Auth {
 			doors = append(doors, at)
@@ -38,6 +31,11 @@ func (s *scene) assemble(ctx context.Context) error {
 			targets = append(targets, &target{name: i.Name, url: at})
 		}
 	}
+	return targets, doors, nil
+}
+
+// assemble makes them, before their time begins.
+func (s *scene) assemble(ctx context.Context, ask *asker, targets targets, doors []string) {
 	anyDoor := func() string { return doors[rand.IntN(len(doors))] } //nolint:gosec // a choice
 	client := &auth{ask, anyDoor, s.pair.Variable("DEMO_CLIENT_ID"), s.pair.Variable("DEMO_CLIENT_SECRET")}
 	admin := &auth{ask, anyDoor, s.pair.Variable("DEMO_ADMIN_CLIENT_ID"), s.pair.Variable("DEMO_ADMIN_CLIENT_SECRET")}
@@ -50,5 +48,4 @@ func (s *scene) assemble(ctx context.Context) error {
 		revoker: &revoker{auth: client, office: desk, targets: targets},
 	}
 	s.neighbour = newNeighbour(ctx, s.traders, rand.New(rand.NewPCG(s.Seed, neighbourClient))) //nolint:gosec // reproducible on purpose
-	return nil
 }

@@ -20,6 +20,7 @@ import (
 const (
 	readFor  = 800 * time.Millisecond
 	writeFor = 2 * time.Second
+	patience = 20 * time.Second // of the patient
 )
 
 // answer is what an instance said. Status is zero if it said nothing.
@@ -33,12 +34,19 @@ type answer struct {
 
 // asker is all clients' way to the services.
 type asker struct {
-	http  *http.Client
-	clock clock
-	tally *tally
+	http    *http.Client
+	clock   clock
+	tally   *tally
+	patient bool // waits for an answer much longer, since there is to be one
 }
 
 func newAsker(caFile string, c clock, t *tally) (*asker, error) {
+	transport, err := trusting(caFile)
+	return &asker{http: &http.Client{Transport: transport}, clock: c, tally: t}, err
+}
+
+// trusting is a way to servers whose certificates are of that authority.
+func trusting(caFile string) (*http.Transport, error) {
 	pem, err := os.ReadFile(caFile) //nolint:gosec // the stack's own authority
 	if err != nil {
 		return nil, err
@@ -47,10 +55,9 @@ func newAsker(caFile string, c clock, t *tally) (*asker, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("%s holds no certificate", caFile)
 	}
-	transport := &http.Transport{
+	return &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 64,
-	}
-	return &asker{&http.Client{Transport: transport}, c, t}, nil
+	}, nil
 }
 
 // send never fails: an answer that did not come is one without a status.
@@ -86,6 +93,9 @@ func (a *asker) do(r *http.Request) (got answer) {
 	limit := writeFor
 	if r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, "/batch-get") {
 		limit = readFor
+	}
+	if a.patient {
+		limit = patience
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()

@@ -40,7 +40,7 @@ func TestInsist(t *testing.T) {
 				w.WriteHeader(c.answers[n-1])
 			}))
 			defer server.Close()
-			ask := &asker{server.Client(), clock{time.Now()}, newTally()}
+			ask := &asker{http: server.Client(), clock: clock{time.Now()}, tally: newTally()}
 			one := caller{
 				session: &session{auth: &auth{asker: ask}}, targets: targets{{name: "it", url: server.URL}},
 				r: rand.New(rand.NewPCG(1, 1)),

@@ -24,17 +24,18 @@ type Findings struct {
 	Disordered   int      // events after a later one of the same resource
 	Unpublished  int
 	Crashes      []string // instances that ended of themselves
+	Lost         []string // requests that got no answer although nobody did harm
 	Undecided    []string // histories that were too much to judge, as one that breaks the law may be
 	Slow         []string // what could not be told in time; no violation, and no proof either
 }
 
 // Violations is how many there are.
 func (f Findings) Violations() int {
-	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + len(f.Stale) + len(f.Crashes) + f.Missing + f.Disordered + f.Unpublished
+	return len(f.Items) + len(f.Lists) + len(f.Twice) + len(f.Tokens) + len(f.Stale) + len(f.Crashes) + len(f.Lost) + f.Missing + f.Disordered + f.Unpublished
 }
 
-// verdict is what a series fails with, or nil.
-func (f Findings) verdict() error {
+// Verdict is what a series fails with, or nil.
+func (f Findings) Verdict() error {
 	switch {
 	case f.Violations() > 0:
 		return ErrViolated

@@ -141,7 +141,7 @@ func TestWhatCannotBeJudgedIsNotLetPass(t *testing.T) {
 		{Findings{Undecided: []string{"item"}}, ErrUndecided},
 		{Findings{Undecided: []string{"item"}, Items: []string{"item"}}, ErrViolated},
 	} {
-		if got := c.f.verdict(); !errors.Is(got, c.want) {
+		if got := c.f.Verdict(); !errors.Is(got, c.want) {
 			t.Errorf("%+v: %v, want %v", c.f, got, c.want)
 		}
 	}

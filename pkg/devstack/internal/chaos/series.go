@@ -78,7 +78,7 @@ func (s Series) Run(ctx context.Context, report io.Writer) error {
 		if err := result.Write(s.Pair.Out); err != nil {
 			return err
 		}
-		if err := result.Findings.verdict(); err != nil {
+		if err := result.Findings.Verdict(); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%w: seed %d", err, c.Seed))
 		}
 		whole, answered = append(whole, result), answered+result.Answered

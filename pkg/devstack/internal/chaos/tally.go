@@ -2,7 +2,9 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -16,14 +18,15 @@ type tally struct {
 	mu       sync.Mutex // guards all below
 	by       map[string]int
 	codes    map[string]int
-	answered map[int64]int // window → definite answers
-	failed   map[int64]int // window → others
+	answered map[int64]int  // window → definite answers
+	failed   map[int64]int  // window → others
+	refused  map[string]int // answers below 500 by which nothing was done, and that tell nothing
 	hits     int
 	reads    int
 }
 
 func newTally() *tally {
-	return &tally{by: map[string]int{}, codes: map[string]int{}, answered: map[int64]int{}, failed: map[int64]int{}}
+	return &tally{refused: map[string]int{}, by: map[string]int{}, codes: map[string]int{}, answered: map[int64]int{}, failed: map[int64]int{}}
 }
 
 func (t *tally) count(kind string, a answer, v verdict) {
@@ -41,6 +44,9 @@ func (t *tally) count(kind string, a answer, v verdict) {
 		return
 	}
 	t.answered[at]++
+	if a.status >= http.StatusBadRequest && v == nothing {
+		t.refused[fmt.Sprintf("%s: %d %s", kind, a.status, a.code)]++
+	}
 	if v == done && a.cache != "" {
 		t.reads++
 		if strings.Contains(a.cache, "; hit") {

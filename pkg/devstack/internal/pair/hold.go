@@ -6,14 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"tandem.example/pkg/devstack"
 )
 
-// Held is a pair in the hands of a program that does harm to it.
-type Held struct{ r *run }
+// Held is a pair in the hands of a program that does harm to it, or replaces it
+// piece by piece. It is safe for concurrent use.
+type Held struct {
+	r  *run
+	mu sync.Mutex // guards r.services
+}
 
 // Hold starts a pair and returns once everything is ready. Close ends it.
 func Hold(ctx context.Context, c Config) (_ *Held, err error) {
@@ -31,7 +37,7 @@ func Hold(ctx context.Context, c Config) (_ *Held, err error) {
 	if err != nil {
 		return nil, errors.Join(err, stack.Close())
 	}
-	return &Held{r}, nil
+	return &Held{r: r}, nil
 }
 
 // Close ends everything and leaves nothing behind.
@@ -44,6 +50,8 @@ func (h *Held) Stack() *devstack.Stack { return h.r.stack }
 
 // Variable is one of those in stack.env.
 func (h *Held) Variable(name string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, v := range h.r.published() {
 		if v.name == name {
 			return v.value
@@ -53,16 +61,22 @@ func (h *Held) Variable(name string) string {
 }
 
 // Instance is one process of a service.
-type Instance struct{ Name, Role, URL string }
+type Instance struct{ Name, Role, URL, AdminURL string }
 
 // Instances are all of them: auth, then those of resources, then further ones of
 // auth.
 func (h *Held) Instances() []Instance {
 	var all []Instance
-	for _, s := range h.r.services {
-		all = append(all, Instance{s.name, s.role, s.url()})
+	for _, s := range h.services() {
+		all = append(all, s.instance())
 	}
 	return all
+}
+
+func (h *Held) services() []service {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.r.services)
 }
 
 // Kill ends an instance without a chance to clean up.
@@ -107,7 +121,7 @@ func (h *Held) Crashed(name string) error {
 
 // Start starts an instance again. It does not wait until it is ready.
 func (h *Held) Start(ctx context.Context, name string) error {
-	for _, s := range h.r.services {
+	for _, s := range h.services() {
 		if s.name == name {
 			return h.r.launch(ctx, s)
 		}
@@ -117,7 +131,7 @@ func (h *Held) Start(ctx context.Context, name string) error {
 
 // AwaitReady waits until every instance is ready.
 func (h *Held) AwaitReady(ctx context.Context) error {
-	for _, s := range h.r.services {
+	for _, s := range h.services() {
 		if err := h.r.awaitReady(ctx, s); err != nil {
 			return err
 		}

@@ -32,6 +32,8 @@ type service struct {
 func (s service) url() string      { return "https://" + s.public }
 func (s service) adminURL() string { return "https://" + s.admin }
 
+func (s service) instance() Instance { return Instance{s.name, s.role, s.url(), s.adminURL()} }
+
 // plan gives every instance its addresses and its environment. Auth comes first;
 // further instances of it last.
 func (r *run) plan(ctx context.Context) ([]service, error) {

@@ -42,7 +42,37 @@ func hold(dir string) (err error) {
 	if err := h.Start(ctx, "resources-4"); err == nil {
 		return errors.New("an instance that there is not was started")
 	}
-	return holdOne(ctx, h, "resources-2")
+	return errors.Join(holdOne(ctx, h, "resources-2"), replaceOne(ctx, h, "resources-2", filepath.Join(dir, "resourcesd")))
+}
+
+// replaceOne puts another instance beside one, and has that one end.
+func replaceOne(ctx context.Context, h *pair.Held, old, binary string) error {
+	if err := h.Migrate(ctx, devstack.Resources, binary); err != nil {
+		return err
+	}
+	i, err := h.Join(ctx, "resources-new", devstack.Resources, binary)
+	if err != nil {
+		return err
+	}
+	if i.Name != "resources-new" || i.Role != devstack.Resources || h.PID(i.Name) == 0 || !slices.Contains(h.Instances(), i) {
+		return fmt.Errorf("what joined is %+v", i)
+	}
+	if err := h.Leave(ctx, old); err != nil {
+		return err
+	}
+	if h.PID(old) != 0 || len(h.Instances()) != 5 {
+		return fmt.Errorf("%s did not leave: %v", old, h.Instances())
+	}
+	if err := h.Kill(ctx, i.Name); err != nil {
+		return err
+	}
+	if err := h.Leave(ctx, i.Name); err == nil {
+		return errors.New("one that was killed has left in order")
+	}
+	if _, err := h.Join(ctx, "other", "other", binary); err == nil {
+		return errors.New("an instance of a role that there is not has joined")
+	}
+	return errors.Join(h.Start(ctx, i.Name), h.AwaitReady(ctx))
 }
 
 // holdOne stops an instance, lets it go on, kills it and starts it again.

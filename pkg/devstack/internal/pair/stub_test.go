@@ -66,7 +66,7 @@ func serve(name string) error {
 	defer func() { _ = conn.Close(context.Background()) }()
 	if os.Args[1] == "migrate" {
 		for _, statement := range []string{
-			"CREATE TABLE " + name + "_done (id INT8 PRIMARY KEY)",
+			"CREATE TABLE IF NOT EXISTS " + name + "_done (id INT8 PRIMARY KEY)",
 			"GRANT SELECT ON " + name + "_done TO " + variable("DATABASE_GRANT_TO"),
 		} {
 			if _, err := conn.Exec(context.Background(), statement); err != nil {
