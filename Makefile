@@ -15,6 +15,8 @@ REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags grpcnotrace -ldflags '-s -w -X main.version=$(VERSION)'
 # $(call sbom,file,name): what is in a program, by what it records of itself.
 sbom = (cd deploy/check && GOWORK=off go run ./cmd/sbom -name $(2) -version $(VERSION) $(1) >$(1).cdx.json)
+# $(call held,image,program,file): the program in the image is that file.
+held = container=$$(docker create $(1)); docker cp "$$container:/$(2)" - | tar -xO | cmp - $(3); docker rm "$$container" >/dev/null
 DOCKER_BUILD := DOCKER_BUILDKIT=1 docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 # Tests wait for servers more than they compute, so more of them run at once
 # than there are processors.
@@ -51,8 +53,7 @@ image-check: build images ## hold the images to what they promise: small, confin
 	  echo "== tandem/$$image:$(VERSION)"; \
 	  size=$$(docker image inspect -f '{{.Size}}' tandem/$$image:$(VERSION)); echo "$$size bytes"; \
 	  [ "$$size" -lt 25000000 ] || { echo "too large"; exit 1; }; \
-	  container=$$(docker create tandem/$$image:$(VERSION)); \
-	  docker cp "$$container:/$${image}d" - | tar -xO | cmp - $(BIN)/$${image}d; docker rm "$$container" >/dev/null; \
+	  $(call held,tandem/$$image:$(VERSION),$${image}d,$(BIN)/$${image}d); \
 	  says=$$(docker run --rm --read-only --cap-drop ALL --network none -e APP_ENV=dev tandem/$$image:$(VERSION) health 2>&1) && exit 1; \
 	  grep -q 'connection refused' <<<"$$says"; \
 	done
@@ -94,6 +95,31 @@ chart-package: ## pack the chart as VERSION, with the images of REGISTRY by AUTH
 	  -e '/repository: auth$$/,/digest:/ s|digest: ""|digest: "$(AUTH_DIGEST)"|' \
 	  -e '/repository: resources$$/,/digest:/ s|digest: ""|digest: "$(RESOURCES_DIGEST)"|' "$$copy/tandem/values.yaml"; \
 	cd deploy/helm/check && go tool helm package "$$copy/tandem" --version $(VERSION) --app-version $(VERSION) -d $(DIST)
+
+.PHONY: dist-check
+dist-check: ## hold what `make dist` has built to what REGISTRY has by the digests, for both architectures
+	@for arch in amd64 arm64; do \
+	  $(call held,--pull always --platform linux/$$arch $(REGISTRY)/auth@$(AUTH_DIGEST),authd,$(DIST)/authd-linux-$$arch); \
+	  $(call held,--pull always --platform linux/$$arch $(REGISTRY)/resources@$(RESOURCES_DIGEST),resourcesd,$(DIST)/resourcesd-linux-$$arch); \
+	done
+
+.PHONY: chart-push
+chart-push: export GOWORK = off
+chart-push: ## push the packed chart to REGISTRY
+	@cd deploy/helm/check && go tool helm push $(DIST)/tandem-$(VERSION).tgz oci://$(REGISTRY)/charts
+
+# The database of vulnerabilities is asked (vuln.go.dev), so this is no part of lint.
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is called
+	@cd deploy/check && GOWORK=off go build -o $(BIN)/govulncheck golang.org/x/vuln/cmd/govulncheck
+	@$(call each,$(BIN)/govulncheck ./...)
+
+# From the image that docker-compose.yml pins. With .bin on the PATH, tests use it instead
+# of PostgreSQL.
+.PHONY: cockroach
+cockroach: ## put the program of CockroachDB into .bin
+	@mkdir -p $(BIN); container=$$(docker create "$$(grep -m 1 -o 'cockroachdb/cockroach:[^ ]*' docker-compose.yml)"); \
+	docker cp "$$container:/cockroach/cockroach" $(BIN)/cockroach; docker rm "$$container" >/dev/null
 
 # What the tests and the benchmarks need is installed where that is possible.
 .PHONY: prepare
@@ -184,7 +210,7 @@ chart: $(LINT) ## check the Helm chart
 
 .PHONY: deployment
 deployment: export GOWORK = off
-deployment: $(LINT) ## check the Dockerfiles and docker-compose.yml
+deployment: $(LINT) ## check the Dockerfiles, docker-compose.yml and the workflows
 	@echo "== deploy/check"
 	@cd deploy/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -count=1 ./...
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,8 +23,10 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// files gives the paths, from the root, of all files that a clone has. What a
-// build or a run leaves behind is passed over.
+// leftovers are directories of what a build or a run leaves behind.
+var leftovers = []string{".git", ".bin", ".run", "node_modules", "secrets"}
+
+// files gives the paths, from the root, of all files that a clone has.
 func files(t *testing.T) []string {
 	t.Helper()
 	var paths []string
@@ -31,7 +34,7 @@ func files(t *testing.T) []string {
 		switch name := d.Name(); {
 		case err != nil:
 			return err
-		case d.IsDir() && (name == ".git" || name == ".bin" || name == ".run" || name == "node_modules"):
+		case d.IsDir() && slices.Contains(leftovers, name):
 			return filepath.SkipDir
 		case d.IsDir() || name == ".git":
 			return nil
