@@ -148,6 +148,15 @@ func TestComposeKnowsWhoIsHealthy(t *testing.T) {
 	}
 }
 
+// BusyBox's wget asks the first address of a name alone, which for localhost is ::1.
+func TestComposeAsksNATSWhereItListens(t *testing.T) {
+	t.Parallel()
+	listens := regexp.MustCompile(`(?m)^https: "(.*)"$`).FindStringSubmatch(read(t, "deploy/compose/nats.conf"))
+	if asks := compose(t).Services["nats"].HealthCheck.Test; listens == nil || !slices.Contains(asks, "https://"+listens[1]+"/healthz") {
+		t.Errorf("it listens on %v, and is asked by %v", listens, asks)
+	}
+}
+
 // reaches tells whether a service is started after another one.
 func reaches(p *types.Project, from, to string) bool {
 	for on := range p.Services[from].DependsOn {
