@@ -16,7 +16,9 @@ BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags grpcnotrace -ldf
 # $(call sbom,file,name): what is in a program, by what it records of itself.
 sbom = (cd deploy/check && GOWORK=off go run ./cmd/sbom -name $(2) -version $(VERSION) $(1) >$(1).cdx.json)
 # $(call held,image,program,file): the program in the image is that file.
-held = container=$$(docker create $(1)); docker cp "$$container:/$(2)" - | tar -xO | cmp - $(3); docker rm "$$container" >/dev/null
+held = $(call take,$(1),/$(2),-) | tar -xO | cmp - $(3)
+# $(call take,image,path,to): copy a file out of an image.
+take = (container=$$(docker create $(1)); trap 'docker rm "$$container" >/dev/null' EXIT; docker cp "$$container:$(2)" $(3))
 DOCKER_BUILD := DOCKER_BUILDKIT=1 docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 # Tests wait for servers more than they compute, so more of them run at once
 # than there are processors.
@@ -118,8 +120,7 @@ vuln: ## look for known vulnerabilities in what is called
 # of PostgreSQL.
 .PHONY: cockroach
 cockroach: ## put the program of CockroachDB into .bin
-	@mkdir -p $(BIN); container=$$(docker create "$$(grep -m 1 -o 'cockroachdb/cockroach:[^ ]*' docker-compose.yml)"); \
-	docker cp "$$container:/cockroach/cockroach" $(BIN)/cockroach; docker rm "$$container" >/dev/null
+	@mkdir -p $(BIN); $(call take,"$$(grep -m 1 -o 'cockroachdb/cockroach:[^ ]*' docker-compose.yml)",/cockroach/cockroach,$(BIN)/cockroach)
 
 # What the tests and the benchmarks need is installed where that is possible.
 .PHONY: prepare
