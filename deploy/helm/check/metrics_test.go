@@ -25,8 +25,9 @@ import (
 // name.
 var notOurs = []string{
 	"up", "process_resident_memory_bytes", "process_cpu_seconds_total",
-	"clock_offset_meannanos",    // of CockroachDB
-	"node_timex_offset_seconds", // of the node exporter
+	"clock_offset_meannanos",                            // of CockroachDB
+	"node_timex_offset_seconds",                         // of the node exporter
+	"redis_memory_used_bytes", "redis_memory_max_bytes", // of Redis's exporter
 }
 
 // metricsOfTheCode are the names that the services' sources give to metrics, as
@@ -215,6 +216,10 @@ var scenes = map[string]struct{ quiet, loud string }{
 		"up{job=\"auth\"} 1x120\nup{job=\"resources\"} 1x120",
 		"up{job=\"auth\"} 1x120\nup{job=\"resources\"} 0x120",
 	},
+	"TandemInstanceSilent": {
+		"up{job=\"auth\",pod=\"a\"} 1x120\nup{job=\"other\"} 0x120",
+		"up{job=\"auth\",pod=\"a\"} 1x120\nup{job=\"auth\",pod=\"b\"} 0x120",
+	},
 	"TandemErrors": {
 		"http_request_duration_seconds_count{job=\"auth\",status=\"200\"} 0+1000x120\nhttp_request_duration_seconds_count{job=\"auth\",status=\"503\"} 0+5x120",
 		"http_request_duration_seconds_count{job=\"auth\",status=\"200\"} 0+1000x120\nhttp_request_duration_seconds_count{job=\"auth\",status=\"503\"} 0+50x120",
@@ -231,7 +236,12 @@ var scenes = map[string]struct{ quiet, loud string }{
 		"auth_token_requests_total{grant=\"password\",outcome=\"invalid_grant\"} 0+1x120",
 		"auth_token_requests_total{grant=\"password\",outcome=\"invalid_grant\"} 0+100x120\nauth_token_requests_total{grant=\"password\",outcome=\"issued\"} 0+50x120",
 	},
-	"TandemGuessing":   {"ratelimit_refusals_total{limit=\"token-address\"} 0+600x120", "ratelimit_refusals_total{limit=\"login-pair\"} 0+600x120"},
+	"TandemGuessing": {"ratelimit_refusals_total{limit=\"token-address\"} 0+600x120", "ratelimit_refusals_total{limit=\"login-pair\"} 0+600x120"},
+	"TandemWebhooksRefused": {
+		// Somebody else tries, too.
+		"auth_clerk_events_total{outcome=\"webhook_signature\"} 0+5x120\nauth_clerk_events_total{outcome=\"done\"} 0+1x120",
+		"auth_clerk_events_total{outcome=\"webhook_signature\"} 0+1x120\nauth_clerk_events_total{outcome=\"done\"} 7x120",
+	},
 	"TandemLoginQueue": {"auth_password_waiting 3x120", "auth_password_waiting 30x120"},
 	"TandemCacheBypass": {
 		// Clients that ask for it, and tenants of other regions.
@@ -248,9 +258,14 @@ var scenes = map[string]struct{ quiet, loud string }{
 	"TandemEpochAdvanced":        {"redis_epoch 4x120", "redis_epoch 4x115 5x5"},
 	"TandemEpochUnstable":        {"redis_epoch 4x115 5x5", "redis_epoch 4x100 5x5 6x5 7x5 8x5"},
 	"TandemEpochSplit":           {"redis_epoch{pod=\"a\"} 4x120\nredis_epoch{pod=\"b\"} 4x120", "redis_epoch{pod=\"a\"} 4x120\nredis_epoch{pod=\"b\"} 5x120"},
-	"TandemPoolWaits":            {"database_pool_acquire_wait_seconds_total 0+1x120", "database_pool_acquire_wait_seconds_total 0+120x120"},
-	"TandemClockSkew":            {"clock_offset_meannanos -1000000x120", "clock_offset_meannanos -300000000x120"},
-	"TandemCertificateExpires":   {"tls_certificate_expiry_timestamp_seconds 1000000x120", "tls_certificate_expiry_timestamp_seconds 500000x120"},
+	"TandemRedisMemory": {
+		// Without a limit there is no share of it.
+		"redis_memory_used_bytes{pod=\"a\"} 7x120\nredis_memory_max_bytes{pod=\"a\"} 10x120\nredis_memory_used_bytes{pod=\"b\"} 7x120\nredis_memory_max_bytes{pod=\"b\"} 0x120",
+		"redis_memory_used_bytes 9x120\nredis_memory_max_bytes 10x120",
+	},
+	"TandemPoolWaits":          {"database_pool_acquire_wait_seconds_total 0+1x120", "database_pool_acquire_wait_seconds_total 0+120x120"},
+	"TandemClockSkew":          {"clock_offset_meannanos -1000000x120", "clock_offset_meannanos -300000000x120"},
+	"TandemCertificateExpires": {"tls_certificate_expiry_timestamp_seconds 1000000x120", "tls_certificate_expiry_timestamp_seconds 500000x120"},
 	"TandemCertificateExpiresSoon": {
 		"tls_certificate_expiry_timestamp_seconds 500000x120", "tls_certificate_expiry_timestamp_seconds 50000x120",
 	},

@@ -40,6 +40,7 @@ func TestRefusals(t *testing.T) {
 		`auth: {image: {tag: latest}}`:                       {`/auth/image/tag`},
 		`auth: {image: {digest: deadbeef}}`:                  {`/auth/image/digest`},
 		`auth: {resources: {limits: {memory: lots}}}`:        {`/auth/resources/limits/memory`},
+		`monitoring: {rules: {runbook: "docs"}}`:             {`/monitoring/rules/runbook`, `does not match pattern`},
 		`region: EU West`:                                    {`/region`, `does not match pattern`},
 		`gateway: {host: "https://a.example.com"}`:           {`/gateway/host`},
 		`gateway: {paths: {auth: [token]}}`:                  {`/gateway/paths/auth/0`},

@@ -56,6 +56,16 @@ func begin(t *testing.T, environ ...string) *theRun {
 			t.Fatal(err)
 		}
 	}
+	return beginIn(t, dir, environ...)
+}
+
+// beginIn is begin over the services in dir.
+func beginIn(t *testing.T, dir string, environ ...string) *theRun {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &theRun{dir: filepath.Join(dir, ".run"), out: &console{}}
 	r.cmd = exec.Command(self, roleRun, dir)
 	r.cmd.Env = append([]string{"PATH=" + variable("PATH"), "LOG_LEVEL=debug"}, environ...)

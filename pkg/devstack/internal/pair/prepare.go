@@ -19,6 +19,9 @@ const (
 	programNginx = "nginx"
 	programCaddy = "caddy"
 	programNPM   = "npm"
+
+	programCurl    = "curl"
+	programOpenSSL = "openssl"
 )
 
 // packages are the names of what brings a program.
@@ -36,6 +39,8 @@ func packagesOf(program string) packages {
 		return packages{apt: []string{"caddy"}, brew: []string{"caddy"}}
 	case programNPM:
 		return packages{apt: []string{"nodejs", "npm"}, brew: []string{"node"}}
+	case programCurl, programOpenSSL:
+		return packages{apt: []string{program}, brew: []string{program}}
 	case programCompiler:
 		return packages{apt: []string{"gcc", "libc6-dev"}, brew: []string{"llvm"}}
 	default:
@@ -54,12 +59,12 @@ func Prepare(ctx context.Context, c Config) error {
 }
 
 // PrepareTests adds what the tests need, which is servers of their own whatever
-// the environment names, gateways and a client that others wrote, and the C
-// compiler of the race detector.
+// the environment names, gateways and a client that others wrote, what the
+// commands of docs/operations.md call, and the C compiler of the race detector.
 func PrepareTests(ctx context.Context, c Config) error {
 	return c.add(ctx, func() []string {
 		missing := devstack.Missing(devstack.Options{Database: true, Redis: true})
-		for _, program := range []string{programNginx, programCaddy, programNPM} {
+		for _, program := range []string{programNginx, programCaddy, programNPM, programCurl, programOpenSSL} {
 			if _, err := exec.LookPath(program); err != nil {
 				missing = append(missing, program)
 			}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -16,12 +18,14 @@ const (
 )
 
 // launch is the role that becomes a program: it writes itself down, takes on
-// the recorded surroundings and executes. It returns only if that fails.
-func launch(file string) error {
+// the recorded surroundings and executes. Variables, NAME=value, replace those
+// that are recorded, for this once. It returns only if that fails.
+func launch(file string, variables []string) error {
 	spec, err := readSpec(file)
 	if err != nil {
 		return err
 	}
+	spec.Env = with(spec.Env, variables)
 	if err := spec.claim(); err != nil {
 		return err
 	}
@@ -34,6 +38,16 @@ func launch(file string) error {
 		return fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	return nil
+}
+
+// with replaces variables: of two of one name, programs take either.
+func with(env, variables []string) []string {
+	for _, v := range variables {
+		name, _, _ := strings.Cut(v, "=")
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, v)
+	}
+	return env
 }
 
 // claim takes the place of a process that has ended. One that was killed a

@@ -35,14 +35,11 @@ var (
 // Child performs the role that args (os.Args) name. It returns false when they
 // name none of this package's; otherwise it does not return.
 func Child(args []string) bool {
-	if len(args) != 3 {
-		return false
-	}
 	var err error
-	switch args[1] {
-	case roleStart:
-		err = launch(args[2])
-	case roleReap:
+	switch {
+	case len(args) >= 3 && args[1] == roleStart:
+		err = launch(args[2], args[3:])
+	case len(args) == 3 && args[1] == roleReap:
 		err = reap(registry{args[2]})
 	default:
 		return false

@@ -104,6 +104,25 @@ func TestTheListIsTrue(t *testing.T) {
 	}
 }
 
+// Whoever starts a program again may change its environment, for that once.
+func TestAStartWithOtherVariables(t *testing.T) {
+	t.Parallel()
+	l := layout(t)
+	table := open1(t, l)
+	err := table.Add(Spec{Name: "a", Path: "/bin/sh", Args: []string{"-c", `echo "$ONE $TWO"`}, Env: []string{"ONE=1", "TWO=2"}, Dir: l.Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, variables := range [][]string{{}, {"ONE=x", "ONE=a b", "TWO="}, {}} {
+		if err := exec.CommandContext(t.Context(), table.Script("a"), variables...).Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said, err := os.ReadFile(table.Log("a")); err != nil || string(said) != "1 2\na b \n1 2\n" {
+		t.Errorf("%q, %v", said, err)
+	}
+}
+
 // A process runs from when it has taken its place, also while it becomes the
 // program.
 func TestWhatBecomesAProgramRuns(t *testing.T) {

@@ -51,7 +51,7 @@ func (s Spec) save(specs, scripts string) (script string, err error) {
 		return "", err
 	}
 	script = filepath.Join(scripts, s.Name)
-	text := fmt.Sprintf("#!/bin/sh\nexec %s %s %s\n", quote(self), roleStart, quote(file))
+	text := fmt.Sprintf("#!/bin/sh\nexec %s %s %s \"$@\"\n", quote(self), roleStart, quote(file))
 	return script, writeFile(script, []byte(text), 0o700)
 }
 
