@@ -1,10 +1,12 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -63,6 +65,11 @@ func (k *keeper) work(ctx context.Context) {
 		k.held = t
 		me := client.asker.send(ctx, http.MethodGet, client.urls()+"/v1/me", t.Access, "")
 		client.asker.tally.count("me", me, me.outcome())
+		looked := client.asker.form(ctx, client.urls()+"/introspect", client.id, client.secret, url.Values{"token": {t.Access}})
+		client.asker.tally.count("introspect", looked, looked.outcome())
+		if looked.status == http.StatusOK && !bytes.Contains(looked.body, []byte(`"active":true`)) {
+			k.broken = append(k.broken, fmt.Sprintf("a new token was not active in turn %d", k.turns))
+		}
 		got := k.make(ctx)
 		var it resource
 		if got.status == 0 && ctx.Err() != nil {

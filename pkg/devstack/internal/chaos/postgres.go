@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"tandem.example/pkg/crdb"
 )
 
 // truth is what the database holds when all is over.
@@ -98,4 +101,22 @@ func isolation(ctx context.Context, url string) (level string, err error) {
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	err = conn.QueryRow(ctx, "SHOW default_transaction_isolation").Scan(&level)
 	return level, err
+}
+
+// awaitAudit waits until auth has announced its audit log, and tells how much of it
+// is left.
+func awaitAudit(ctx context.Context, url string) (left int, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	for began := time.Now(); ; {
+		err = crdb.Idempotent(ctx, func(ctx context.Context) error {
+			return conn.QueryRow(ctx, "SELECT count(*) FROM audit WHERE NOT published").Scan(&left)
+		})
+		if err != nil || left == 0 || time.Since(began) > settlePatience || !pause(ctx, 100*time.Millisecond) {
+			return left, err
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -29,21 +30,27 @@ func (r Release) binary(role string) string {
 
 const (
 	perService     = 2               // instances of each service
-	drainDelay     = "1s"            // many times what the balancer needs to notice
+	drainDelay     = "2s"            // many times what the balancer needs to notice
 	sideBySide     = 400             // answers between one replacement and the next
 	neighbourAfter = 3 * time.Second // there is another service
+	updateWithin   = 5 * time.Minute // all of it; it takes less than one
 )
 
 // Update starts the first release, and replaces it by the next ones, in their
 // order, instance by instance and both services at once, while clients work. It
 // judges what they saw as a campaign does; besides, no request may be lost.
 func Update(ctx context.Context, c Config, releases []Release) (_ *Result, err error) {
+	ctx, cancel := context.WithTimeout(ctx, updateWithin)
+	defer cancel()
 	s := &scene{Config: c, clock: clock{time.Now()}, tally: newTally(), links: newLinks()}
 	c.Pair.Authd, c.Pair.Resourcesd = releases[0].Authd, releases[0].Resourcesd
 	s.Length = 3 * neighbourAfter
 	c.Pair.Auths, c.Pair.Resources = perService, perService
 	c.Pair.Rewire = func(_ string, _ *devstack.Stack, env []string) ([]string, error) {
 		return append(env, "HTTP_DRAIN_DELAY="+drainDelay), nil
+	}
+	if err := os.MkdirAll(c.Stories, 0o750); err != nil {
+		return nil, err
 	}
 	if s.pair, err = pair.Hold(ctx, c.Pair); err != nil {
 		return nil, err
@@ -61,8 +68,6 @@ type update struct {
 }
 
 func (u *update) play(ctx context.Context, releases []Release) (_ *Result, err error) {
-	ctx, quit := context.WithCancel(ctx)
-	defer quit()
 	if u.balancer, err = newBalancer(ctx, u.pair.Variable("CA_FILE")); err != nil {
 		return nil, err
 	}
@@ -93,12 +98,16 @@ func (u *update) play(ctx context.Context, releases []Release) (_ *Result, err e
 	stop()
 	group.Wait()
 	if err != nil {
-		return nil, err
+		lost := u.lost()
+		return nil, fmt.Errorf("%w\n%s", err, strings.Join(lost[:min(lostShown, len(lost))], "\n"))
 	}
 	result, err := u.conclude(ctx, sub, nil)
-	if err == nil {
-		result.Findings.Lost, result.Length = u.lost(), time.Duration(u.clock.now()).Round(time.Second)
+	if err != nil {
+		return nil, err
 	}
+	result.Findings.Lost, result.Length = u.lost(), time.Duration(u.clock.now()).Round(time.Second)
+	left, err := awaitAudit(ctx, u.pair.Variable("DATABASE_URL"))
+	result.Findings.Unpublished += left
 	return result, err
 }
 
@@ -149,10 +158,11 @@ func (u *update) replace(ctx context.Context, role string, olds []pair.Instance,
 	return ends.Wait()
 }
 
-// awaitAnswers waits until clients were answered a number of times.
+// awaitAnswers waits until clients were answered a number of times, unless they no
+// longer are.
 func (u *update) awaitAnswers(ctx context.Context) {
 	_, before := u.tally.totals()
-	for pause(ctx, 20*time.Millisecond) {
+	for began := time.Now(); time.Since(began) < patience && pause(ctx, 20*time.Millisecond); {
 		if _, now := u.tally.totals(); now-before >= sideBySide {
 			return
 		}

@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -56,8 +58,13 @@ func Checkout(ctx context.Context, root, revision, dir string) error {
 	return err
 }
 
+// git works on the repository at dir, whichever one its caller is a hook of.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
-	return run(ctx, dir, nil, "git", args...)
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}, name)
+	})
+	return run(ctx, dir, env, "git", args...)
 }
 
 // run gives what a program writes, without the space around it.

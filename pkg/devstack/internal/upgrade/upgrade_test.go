@@ -71,7 +71,7 @@ func repository(t *testing.T, tags ...string) string {
 	dir := t.TempDir()
 	do(t, dir, "init", "--quiet")
 	for _, names := range tags {
-		do(t, dir, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "--message", "a")
+		do(t, dir, "commit", "--quiet", "--allow-empty", "--message", "a")
 		for name := range strings.FieldsSeq(names) {
 			do(t, dir, "tag", name)
 		}
@@ -81,7 +81,8 @@ func repository(t *testing.T, tags ...string) string {
 
 func do(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	out, err := git(t.Context(), dir, args...)
+	whatever := []string{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"}
+	out, err := git(t.Context(), dir, append(whatever, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
