@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	promparser "github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
@@ -214,11 +216,11 @@ func TestDashboard(t *testing.T) {
 var scenes = map[string]struct{ quiet, loud string }{
 	"TandemAbsent": {
 		"up{job=\"auth\"} 1x120\nup{job=\"resources\"} 1x120",
-		"up{job=\"auth\"} 1x120\nup{job=\"resources\"} 0x120",
+		"up{job=\"resources\",namespace=\"a\"} 1x120\nup{job=\"resources\",namespace=\"b\"} 0x120", // and no auth
 	},
 	"TandemInstanceSilent": {
 		"up{job=\"auth\",pod=\"a\"} 1x120\nup{job=\"other\"} 0x120",
-		"up{job=\"auth\",pod=\"a\"} 1x120\nup{job=\"auth\",pod=\"b\"} 0x120",
+		"up{job=\"auth\",pod=\"a\",instance=\"a\"} 1x120\nup{job=\"auth\",pod=\"b\",instance=\"b\"} 0x120",
 	},
 	"TandemErrors": {
 		"http_request_duration_seconds_count{job=\"auth\",status=\"200\"} 0+1000x120\nhttp_request_duration_seconds_count{job=\"auth\",status=\"503\"} 0+5x120",
@@ -242,7 +244,7 @@ var scenes = map[string]struct{ quiet, loud string }{
 		"auth_clerk_events_total{outcome=\"webhook_signature\"} 0+5x120\nauth_clerk_events_total{outcome=\"done\"} 0+1x120",
 		"auth_clerk_events_total{outcome=\"webhook_signature\"} 0+1x120\nauth_clerk_events_total{outcome=\"done\"} 7x120",
 	},
-	"TandemLoginQueue": {"auth_password_waiting 3x120", "auth_password_waiting 30x120"},
+	"TandemLoginQueue": {"auth_password_waiting 3x120", "auth_password_waiting{pod=\"a\"} 30x120"},
 	"TandemCacheBypass": {
 		// Clients that ask for it, and tenants of other regions.
 		"cache_reads_total{outcome=\"bypass\",cause=\"request\"} 0+100x120\ncache_reads_total{outcome=\"bypass\",cause=\"region\"} 0+100x120\ncache_reads_total{outcome=\"hit\",cause=\"\"} 0+100x120",
@@ -263,12 +265,24 @@ var scenes = map[string]struct{ quiet, loud string }{
 		"redis_memory_used_bytes{pod=\"a\"} 7x120\nredis_memory_max_bytes{pod=\"a\"} 10x120\nredis_memory_used_bytes{pod=\"b\"} 7x120\nredis_memory_max_bytes{pod=\"b\"} 0x120",
 		"redis_memory_used_bytes 9x120\nredis_memory_max_bytes 10x120",
 	},
-	"TandemPoolWaits":          {"database_pool_acquire_wait_seconds_total 0+1x120", "database_pool_acquire_wait_seconds_total 0+120x120"},
+	"TandemPoolWaits":          {"database_pool_acquire_wait_seconds_total 0+1x120", "database_pool_acquire_wait_seconds_total{job=\"auth\"} 0+120x120"},
 	"TandemClockSkew":          {"clock_offset_meannanos -1000000x120", "clock_offset_meannanos -300000000x120"},
-	"TandemCertificateExpires": {"tls_certificate_expiry_timestamp_seconds 1000000x120", "tls_certificate_expiry_timestamp_seconds 500000x120"},
+	"TandemCertificateExpires": {"tls_certificate_expiry_timestamp_seconds 1000000x120", "tls_certificate_expiry_timestamp_seconds{job=\"auth\"} 500000x120"},
 	"TandemCertificateExpiresSoon": {
-		"tls_certificate_expiry_timestamp_seconds 500000x120", "tls_certificate_expiry_timestamp_seconds 50000x120",
+		"tls_certificate_expiry_timestamp_seconds 500000x120", "tls_certificate_expiry_timestamp_seconds{job=\"auth\"} 50000x120",
 	},
+}
+
+// names fails for an alert that speaks of a label which it does not have.
+func names(t *testing.T, name string, r rule, has labels.Labels) {
+	t.Helper()
+	for _, text := range r.Annotations {
+		for _, label := range regexp.MustCompile(`\$labels\.(\w+)`).FindAllStringSubmatch(text, -1) {
+			if has.Get(label[1]) == "" {
+				t.Errorf("%s does not know the %s that it names: %v", name, label[1], has)
+			}
+		}
+	}
 }
 
 // TestAlertsFire is promtool test rules, without the waiting of "for".
@@ -293,6 +307,9 @@ func TestAlertsFire(t *testing.T) {
 			}
 			if (len(vector) > 0) != fires {
 				t.Errorf("%s: over\n%s\nit gives %v", name, load, vector)
+			}
+			for _, sample := range vector {
+				names(t, name, all[name], sample.Metric)
 			}
 			query.Close()
 			_ = storage.Close()
