@@ -219,7 +219,7 @@ deployment: $(LINT) ## check the Dockerfiles, docker-compose.yml and the workflo
 .PHONY: kube-check
 kube-check: export GOWORK = off
 kube-check: ## let the code of the Kubernetes API server judge the chart
-	@cd deploy/helm/apiserver && go mod tidy -diff && go test -timeout 30m ./...
+	@cd deploy/helm/apiserver && go mod tidy -diff && go test -count=1 -timeout 30m ./...
 
 .PHONY: fmt
 fmt: $(LINT) ## format every file

@@ -56,7 +56,10 @@ func TestRefusals(t *testing.T) {
 		`fullnameOverride: a-name-that-is-far-too-long-for-what-is-added`: {`/fullnameOverride`},
 
 		// What a schema cannot say.
-		`tls: {enabled: false}`:                                {`config.TRUSTED_PROXIES must name the gateways`},
+		`tls: {enabled: false}`: {`config.TRUSTED_PROXIES must name the gateways`},
+		`{tls: {enabled: false}, config: {TRUSTED_PROXIES: [10.0.0.1]}, signingKeys: {secret: a}}`: {
+			`signingKeys without tls.enabled needs resources.config.JWT_JWKS_URL`,
+		},
 		`gateway: {httpRoute: {enabled: true}}`:                {`gateway.httpRoute.parentRefs must name a Gateway`},
 		`auth: {secrets: {externalKey: a}}`:                    {`externalSecrets.store.name must be set`},
 		`auth: {autoscaling: {enabled: true, maxReplicas: 1}}`: {`auth.autoscaling: minReplicas is more than maxReplicas`},
