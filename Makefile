@@ -211,7 +211,7 @@ chart: $(LINT) ## check the Helm chart
 
 .PHONY: deployment
 deployment: export GOWORK = off
-deployment: $(LINT) ## check the Dockerfiles, docker-compose.yml and the workflows
+deployment: $(LINT) ## check the Dockerfiles, docker-compose.yml, the gateways and the workflows
 	@echo "== deploy/check"
 	@cd deploy/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -count=1 ./...
 
