@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"crypto/tls"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -69,6 +70,35 @@ func TestApplication(t *testing.T) {
 			}
 			if got := g.ask(t, "GET", "/app/", "", spoofed...); got.status != 401 {
 				t.Errorf("after the logout: %d", got.status)
+			}
+		})
+	}
+}
+
+// auth is asked about a request without its body, its method and its query, and the
+// application gets all of them.
+func TestApplicationGetsTheBody(t *testing.T) {
+	t.Parallel()
+	application, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.WriteString(w, r.Method+" "+r.URL.RequestURI()+" "+string(body)) // shown to the test
+	})
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			g := run(t, kind, behind{application: application})
+			token := g.login(t, "scope", "resources:read")
+			for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+				for _, length := range []int{0, 1, 64 << 10, 600 << 10} {
+					body := strings.Repeat("x", length)
+					got := g.ask(t, method, "/app/a?scope=none&b=1", body, "Authorization", token)
+					if want := method + " /app/a?scope=none&b=1 " + body; got.status != 200 || got.body != want {
+						t.Errorf("%s of %d: %d, %d bytes of %d", method, length, got.status, len(got.body), len(want))
+					}
+				}
 			}
 		})
 	}
