@@ -244,6 +244,12 @@ var scenes = map[string]struct{ quiet, loud string }{
 		"auth_clerk_events_total{outcome=\"webhook_signature\"} 0+5x120\nauth_clerk_events_total{outcome=\"done\"} 0+1x120",
 		"auth_clerk_events_total{outcome=\"webhook_signature\"} 0+1x120\nauth_clerk_events_total{outcome=\"done\"} 7x120",
 	},
+	"TandemEndsRefused": {
+		"http_request_duration_seconds_count{job=\"auth\",method=\"POST\",route=\"/logout\",status=\"200\"} 0+5x120\n" +
+			"http_request_duration_seconds_count{job=\"auth\",method=\"POST\",route=\"/token\",status=\"503\"} 0+5x120\n" +
+			"http_request_duration_seconds_count{job=\"auth\",method=\"GET\",route=\"/v1/users/:id\",status=\"503\"} 0+5x120",
+		"http_request_duration_seconds_count{job=\"auth\",method=\"POST\",route=\"/v1/users/:id/revoke\",status=\"503\"} 0+1x120",
+	},
 	"TandemLoginQueue": {"auth_password_waiting 3x120", "auth_password_waiting{pod=\"a\"} 30x120"},
 	"TandemCacheBypass": {
 		// Clients that ask for it, and tenants of other regions.
