@@ -215,10 +215,10 @@ deployment: $(LINT) ## check the Dockerfiles, docker-compose.yml, the gateways a
 	@echo "== deploy/check"
 	@cd deploy/check && $(LINT) run ./... && $(LINT) fmt --diff ./... && go mod tidy -diff && go test -count=1 ./...
 
-# Compiles a good part of Kubernetes, for some five minutes the first time.
+# Compiles kube-apiserver and etcd, for some ten minutes the first time.
 .PHONY: kube-check
 kube-check: export GOWORK = off
-kube-check: ## let the code of the Kubernetes API server judge the chart
+kube-check: ## have a real kube-apiserver take the chart as a dry run
 	@cd deploy/helm/apiserver && go mod tidy -diff && go test -count=1 -timeout 30m ./...
 
 .PHONY: fmt

@@ -1,89 +1,158 @@
-// Package apiserver lets the code of the Kubernetes API server decode, complete
-// and judge what the chart renders, as it does with a request to create it.
+// Package apiserver has a Kubernetes API server take what the chart renders, as
+// kubectl apply --dry-run=server would: decoded strictly, completed, admitted and
+// validated, and not stored.
 package apiserver
 
 import (
 	"bytes"
+	"errors"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/rest"
-	"k8s.io/kubernetes/pkg/api/legacyscheme"
-	"k8s.io/kubernetes/pkg/apis/core"
-	"k8s.io/kubernetes/pkg/registry/apps/deployment"
-	hpa "k8s.io/kubernetes/pkg/registry/autoscaling/horizontalpodautoscaler"
-	"k8s.io/kubernetes/pkg/registry/batch/job"
-	"k8s.io/kubernetes/pkg/registry/core/configmap"
-	"k8s.io/kubernetes/pkg/registry/core/pod"
-	"k8s.io/kubernetes/pkg/registry/core/service"
-	"k8s.io/kubernetes/pkg/registry/core/serviceaccount"
-	"k8s.io/kubernetes/pkg/registry/networking/ingress"
-	"k8s.io/kubernetes/pkg/registry/networking/networkpolicy"
-	pdb "k8s.io/kubernetes/pkg/registry/policy/poddisruptionbudget"
-
-	_ "k8s.io/kubernetes/pkg/apis/apps/install"
-	_ "k8s.io/kubernetes/pkg/apis/autoscaling/install"
-	_ "k8s.io/kubernetes/pkg/apis/batch/install"
-	_ "k8s.io/kubernetes/pkg/apis/core/install"
-	_ "k8s.io/kubernetes/pkg/apis/networking/install"
-	_ "k8s.io/kubernetes/pkg/apis/policy/install"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apiserver/pkg/storage/etcd3/testserver"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/restmapper"
+	kubeapiserver "k8s.io/kubernetes/cmd/kube-apiserver/app/testing"
+	"sigs.k8s.io/yaml"
 )
 
-var strategies = map[string]rest.RESTCreateStrategy{
-	"ConfigMap": configmap.Strategy, "Deployment": deployment.Strategy, "HorizontalPodAutoscaler": hpa.Strategy,
-	"Ingress": ingress.Strategy, "Job": job.Strategy, "NetworkPolicy": networkpolicy.Strategy, "Pod": pod.Strategy,
-	"PodDisruptionBudget": pdb.Strategy, "Service": service.Strategy, "ServiceAccount": serviceaccount.Strategy,
+const namespace = "shop"
+
+// foreign are the groups of custom resources, which this server does not have; strict
+// schemas judge them (make chart).
+var foreign = []string{"cert-manager.io", "external-secrets.io", "gateway.networking.k8s.io", "monitoring.coreos.com"}
+
+var errForeign = errors.New("a custom resource")
+
+// cluster is an API server with its etcd, and no nodes.
+type cluster struct {
+	kinds   meta.RESTMapper
+	objects dynamic.Interface
 }
 
-// create does what a request to create the object would, short of admission and
-// storage. It reports whether the object is of a kind that Kubernetes itself has.
-func create(document []byte) (ours bool, err error) {
-	decoder := serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDecoder()
-	object, kind, err := decoder.Decode(document, nil, nil)
-	if runtime.IsNotRegisteredError(err) {
-		return false, nil // a custom resource
-	}
+func start(t *testing.T) cluster {
+	t.Helper()
+	etcd := testserver.RunEtcd(t, nil)
+	storage := storagebackend.NewDefaultConfig("/registry", nil)
+	storage.Transport.ServerList = etcd.Endpoints()
+	server := kubeapiserver.StartTestServerOrDie(t, nil, []string{
+		"--disable-admission-plugins=ServiceAccount", // accounts of a dry run are not there for the pods of it
+		"--endpoint-reconciler-type=none",
+	}, storage)
+	t.Cleanup(server.TearDownFn)
+	objects, err := dynamic.NewForConfig(server.ClientConfig)
 	if err != nil {
-		return true, err
+		t.Fatal(err)
 	}
-	if s, ok := object.(*core.Service); ok && s.Spec.ClusterIP != "" {
-		s.Spec.ClusterIPs = []string{s.Spec.ClusterIP} // as the storage of Services does first
-	}
-	metadata, err := meta.Accessor(object)
+	kinds, err := discovery.NewDiscoveryClientForConfig(server.ClientConfig)
 	if err != nil {
-		return true, err
+		t.Fatal(err)
 	}
-	rest.FillObjectMetaSystemFields(metadata)
-	ctx := request.WithNamespace(request.NewContext(), metadata.GetNamespace())
-	ctx = request.WithRequestInfo(ctx, &request.RequestInfo{APIGroup: kind.Group, APIVersion: kind.Version})
-	return true, rest.BeforeCreate(strategies[kind.Kind], ctx, object)
+	c := cluster{restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(kinds)), objects}
+	for _, class := range []string{"tandem", "high"} { // which the values name
+		_, err := c.create(t, []byte(`{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, value: 1, metadata: {name: `+class+`}}`), metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Only the strictest pods are let in.
+	_, err = c.create(t, []byte(`{apiVersion: v1, kind: Namespace, metadata: {name: `+namespace+`, labels: {
+		pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/enforce-version: latest}}}`), metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var dryRun = metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict}
+
+// create sends the object of a document.
+func (c cluster) create(t *testing.T, document []byte, how metav1.CreateOptions) (*unstructured.Unstructured, error) {
+	t.Helper()
+	var o unstructured.Unstructured
+	if err := yaml.UnmarshalStrict(document, &o.Object); err != nil {
+		return nil, err
+	}
+	return c.send(t, &o, how)
+}
+
+func (c cluster) send(t *testing.T, o *unstructured.Unstructured, how metav1.CreateOptions) (*unstructured.Unstructured, error) {
+	t.Helper()
+	kind := o.GroupVersionKind()
+	mapping, err := c.kinds.RESTMapping(kind.GroupKind(), kind.Version)
+	if meta.IsNoMatchError(err) && slices.Contains(foreign, kind.Group) {
+		return nil, errForeign
+	} else if err != nil {
+		return nil, err
+	}
+	var to dynamic.ResourceInterface = c.objects.Resource(mapping.Resource)
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+		to = c.objects.Resource(mapping.Resource).Namespace(o.GetNamespace())
+	}
+	return to.Create(t.Context(), o, how)
+}
+
+// pod is what a controller would make of a Deployment or a Job.
+func pod(o *unstructured.Unstructured) (*unstructured.Unstructured, bool) {
+	template, ok, _ := unstructured.NestedMap(o.Object, "spec", "template")
+	if !ok {
+		return nil, false
+	}
+	p := &unstructured.Unstructured{Object: template}
+	p.SetAPIVersion("v1")
+	p.SetKind("Pod")
+	p.SetNamespace(o.GetNamespace())
+	p.SetName(o.GetName())
+	return p, true
 }
 
 func TestTheAPIServerTakesEverything(t *testing.T) {
-	t.Parallel()
+	c := start(t)
 	files, err := filepath.Glob("../values/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatal(err)
 	}
 	for _, file := range append(files, "../check/testdata/everything.yaml", "") {
-		taken := 0
+		taken, pods := 0, 0
 		for _, document := range template(t, file) {
-			ours, err := create(document)
+			made, err := c.create(t, document, dryRun)
+			if errors.Is(err, errForeign) {
+				continue
+			}
 			if err != nil {
 				t.Errorf("%s: %v\n%s", file, err, document)
+				continue
 			}
-			if ours {
-				taken++
+			taken++
+			if p, ok := pod(made); ok {
+				if _, err := c.send(t, p, dryRun); err != nil {
+					t.Errorf("%s: the pod of %s: %v", file, made.GetName(), err)
+				}
+				pods++
 			}
 		}
-		if taken < 15 {
-			t.Errorf("%s: only %d objects", file, taken)
+		if taken < 15 || pods < 2 {
+			t.Errorf("%s: only %d objects and %d pods", file, taken, pods)
+		}
+	}
+	for want, document := range map[string]string{
+		"unknown field":         `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, dat: {}}`,
+		"RFC 1123":              `{apiVersion: v1, kind: ServiceAccount, metadata: {name: A_b, namespace: shop}}`,
+		"Invalid value: \"x\"":  `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a, namespace: shop}, spec: {podSelector: {}, egress: [{to: [{ipBlock: {cidr: x}}]}]}}`,
+		"spec.template.spec.co": `{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: shop}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}}}}`,
+		"violates PodSecurity":  `{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop}, spec: {containers: [{name: a, image: b}]}}`,
+	} {
+		if _, err := c.create(t, []byte(document), dryRun); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", document, err)
 		}
 	}
 }
@@ -91,7 +160,7 @@ func TestTheAPIServerTakesEverything(t *testing.T) {
 // template is helm template.
 func template(t *testing.T, values string) (documents [][]byte) {
 	t.Helper()
-	args := []string{"-C", "../check", "tool", "helm", "template", "tandem", "../tandem", "-n", "shop"}
+	args := []string{"-C", "../check", "tool", "helm", "template", "tandem", "../tandem", "-n", namespace}
 	if values != "" {
 		absolute, err := filepath.Abs(values)
 		if err != nil {
@@ -109,18 +178,4 @@ func template(t *testing.T, values string) (documents [][]byte) {
 		}
 	}
 	return documents
-}
-
-func TestTheAPIServerRefuses(t *testing.T) {
-	t.Parallel()
-	for want, document := range map[string]string{
-		"unknown field":         `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: b}, dat: {}}`,
-		"RFC 1123":              `{apiVersion: v1, kind: ServiceAccount, metadata: {name: A_b, namespace: b}}`,
-		"Invalid value: \"x\"":  `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a, namespace: b}, spec: {podSelector: {}, egress: [{to: [{ipBlock: {cidr: x}}]}]}}`,
-		"spec.template.spec.co": `{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: b}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}}}}`,
-	} {
-		if _, err := create([]byte("---\n" + document)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", document, err)
-		}
-	}
 }
