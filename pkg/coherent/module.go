@@ -20,6 +20,9 @@ var Module = fx.Module("coherent",
 // Current is the type of [Config].Current.
 type Current func() bool
 
+// Codec is [Config].Codec as fx knows it.
+type Codec byte
+
 // Admission is the type of [Config].Admit as fx knows it.
 type Admission func(context.Context) error
 
@@ -32,13 +35,14 @@ type params struct {
 	Arbiter Arbiter
 	Admit   Admission `optional:"true"`
 	Current Current   `optional:"true"`
+	Codec   Codec     `optional:"true"`
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
 
 func provide(life fx.Lifecycle, p params) *Cache {
 	c := New(Config{
-		Region: p.App.Region, Epochs: p.Epochs, Regions: p.Regions, Arbiter: p.Arbiter, Admit: p.Admit, Current: p.Current,
+		Region: p.App.Region, Epochs: p.Epochs, Regions: p.Regions, Arbiter: p.Arbiter, Admit: p.Admit, Current: p.Current, Codec: byte(p.Codec),
 		Log: p.Log.Named("coherent"), Metrics: p.Metrics,
 	})
 	life.Append(fx.StartStopHook(c.Start, c.Stop))

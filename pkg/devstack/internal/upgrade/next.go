@@ -17,7 +17,7 @@ type edit struct{ file, old, new string }
 
 const (
 	codecFile   = "pkg/coherent/codec.go"
-	cacheFile   = "pkg/coherent/coherent.go"
+	formFile    = "services/resources/internal/resources/resource.go"
 	writeFile   = "services/resources/internal/resources/postgres_write.go"
 	sessionFile = "services/auth/internal/sessions/create.lua"
 	column      = "ADD COLUMN IF NOT EXISTS edition INT8 NOT NULL DEFAULT 1;\n"
@@ -28,7 +28,7 @@ const (
 // both read.
 func next() []edit {
 	return []edit{
-		{cacheFile, "cfg.Codec = '1'", "cfg.Codec = '2'"},
+		{formFile, "coherent.Codec = '1'", "coherent.Codec = '2'"},
 		{codecFile, "append(out, e.Body...)", "append(append(out, '~'), e.Body...)"},
 		{codecFile, "stored[headerSize:]}", "stored[min(headerSize+1, len(stored)):]}"},
 		{codecFile, "append(out, body...)", "append(append(out, '~'), body...)"},
@@ -50,7 +50,7 @@ func next() []edit {
 // noticed.
 func mistakes() map[string][]edit {
 	return map[string][]edit{
-		"codec":  {{cacheFile, "cfg.Codec = '2'", "cfg.Codec = '1'"}},
+		"codec":  {{formFile, "coherent.Codec = '2'", "coherent.Codec = '1'"}},
 		"schema": {{"services/resources/migrations/9999_contract.sql", "", "-- +goose Up\nALTER TABLE resources ALTER COLUMN edition DROP DEFAULT;\n"}},
 		"claims": {{"pkg/bearer/claims.go", "`json:\"tenant\"`", "`json:\"organisation\"`"}},
 		"events": {{"pkg/invalidation/cloudevent.go", `typeSuffix  = ".v1"`, `typeSuffix  = ".v2"`}},

@@ -23,6 +23,9 @@ var bind = fx.Options(
 	// is known to be live.
 	fx.Provide(func() coherent.Admission { return bearer.Admit }),
 
+	// What is cached is of one form, which a later release may change.
+	fx.Supply(resources.Codec),
+
 	// A committed change is announced at once.
 	fx.Provide(func(r *relay.Relay) resources.Announcer { return r }),
 

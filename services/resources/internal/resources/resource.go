@@ -28,6 +28,10 @@ var (
 	ErrInvalidCursor      = fault.New(fault.Invalid, "invalid_cursor", "the cursor was not made for this list")
 )
 
+// Codec names the form of what is cached, entries and pages. It is another one when
+// that form is (docs/upgrades.md).
+const Codec coherent.Codec = '1'
+
 // Resource is one version of a document. The order of its members is their
 // order on the wire.
 type Resource struct {
