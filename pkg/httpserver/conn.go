@@ -1,8 +1,11 @@
 package httpserver
 
 import (
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +24,37 @@ const (
 type conn struct {
 	*net.TCPConn
 
+	heard   heard
 	refused atomic.Bool
+}
+
+// Read implements [net.Conn].
+func (c *conn) Read(p []byte) (int, error) { return c.heard.from(c.TCPConn.Read(p)) }
+
+// secured is a connection that speaks TLS.
+type secured struct {
+	*tls.Conn
+
+	heard heard
+}
+
+// Read implements [net.Conn].
+func (c *secured) Read(p []byte) (int, error) { return c.heard.from(c.Conn.Read(p)) }
+
+// heard tells whether anything has come from the other end. Gateways and browsers
+// open connections ahead of their requests: one on which none came in time is closed
+// like one that was idle after a request. A 408 there would be taken for the answer
+// to the request that crosses it.
+type heard bool
+
+func (h *heard) from(n int, err error) (int, error) {
+	if n > 0 {
+		*h = true
+	}
+	if !bool(*h) && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // lingerOnClose marks the connection under a request as one whose client may

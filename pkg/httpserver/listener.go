@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
 	"time"
@@ -62,4 +63,16 @@ func (l *drainListener) Close() error {
 		}
 	})
 	return nil
+}
+
+// securedListener accepts connections of a TLS listener.
+type securedListener struct{ net.Listener }
+
+// Accept implements [net.Listener].
+func (l securedListener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if c, ok := accepted.(*tls.Conn); ok {
+		return &secured{Conn: c}, nil
+	}
+	return accepted, err
 }

@@ -135,7 +135,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.public = newDrainListener(ln)
 	if s.certificate != nil {
-		s.public, s.operators = s.certificate.listener(s.public), s.certificate.listener(s.operators)
+		s.public, s.operators = securedListener{s.certificate.listener(s.public)}, s.certificate.listener(s.operators)
 	}
 	go s.serve(s.adminEnd, "operators", func() error { return s.admin.Serve(s.operators) })
 	go s.serve(s.publicEnd, "clients", func() error { return s.app.Listener(s.public) })
