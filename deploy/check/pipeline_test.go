@@ -54,6 +54,15 @@ func TestEverythingIsChecked(t *testing.T) {
 	}
 }
 
+// TestResultsAreNew has tests run, though setup-go brings the results of runs before.
+func TestResultsAreNew(t *testing.T) {
+	t.Parallel()
+	env := workflows(t)[ciFile].Env
+	if env == nil || env.Vars["goflags"] == nil || env.Vars["goflags"].Value.Value != "-count=1" {
+		t.Errorf("%s takes results from the cache", ciFile)
+	}
+}
+
 // TestNoReleaseOfWhatIsRed has every job of the release wait for all of ci.yml,
 // and none go on when that has failed.
 func TestNoReleaseOfWhatIsRed(t *testing.T) {
