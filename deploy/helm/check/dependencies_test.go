@@ -87,6 +87,22 @@ func TestTheSecretsOfDevelopment(t *testing.T) {
 	}
 }
 
+// TestCertificatesNameTheStoresOfProduction in the namespaces that its values know.
+func TestCertificatesNameTheStoresOfProduction(t *testing.T) {
+	t.Parallel()
+	certificates := read(t, dependencies+"/certificates.yaml")
+	for namespace, service := range map[string]string{"redis": "redis-master", "nats": "nats"} {
+		if !strings.Contains(read(t, "../values/production.yaml"), "kubernetes.io/metadata.name: "+namespace) {
+			t.Errorf("production's %s is in another namespace", service)
+		}
+		for _, host := range []string{service, service + "." + namespace, service + "." + namespace + ".svc"} {
+			if !regexp.MustCompile(`(?m)^ +- ` + regexp.QuoteMeta(host) + `$`).MatchString(certificates) {
+				t.Errorf("no certificate names %s", host)
+			}
+		}
+	}
+}
+
 // TestRedisUsersHaveTheSameRightsAsInTests takes the rights from the servers that
 // the tests run against.
 func TestRedisUsersHaveTheSameRightsAsInTests(t *testing.T) {
