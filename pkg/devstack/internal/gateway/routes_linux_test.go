@@ -63,6 +63,9 @@ func TestOtherPaths(t *testing.T) {
 					t.Errorf("%s: %s", path, got.body)
 				}
 			}
+			if got := g.raw(t, "GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n"); got.status != 404 || got.text("code") != "route_not_found" {
+				t.Errorf("another host: %d %s", got.status, got.body)
+			}
 		})
 	}
 }
