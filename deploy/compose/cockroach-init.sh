@@ -7,8 +7,9 @@ at=(--certs-dir=/run/tandem --host=cockroach-1)
 until answer=$(cockroach init "${at[@]}" 2>&1); do
   case $answer in
   *"already been initialized"*) break ;;
+  *) echo "$answer" ;; # for whoever wonders what it waits for
   esac
   sleep 1
 done
-until cockroach sql "${at[@]}" --execute='SELECT 1' >/dev/null 2>&1; do sleep 1; done
+until cockroach sql "${at[@]}" --execute='SELECT 1' >/dev/null; do sleep 1; done
 exec cockroach sql "${at[@]}" --file=/run/tandem/users.sql
