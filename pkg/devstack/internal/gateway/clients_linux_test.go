@@ -107,3 +107,28 @@ func TestSlowBodies(t *testing.T) {
 		})
 	}
 }
+
+// Clients that break off in the middle of a body do not make an instance count as gone.
+func TestClientsThatBreakOff(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			g := run(t, kind, behind{})
+			token := g.login(t)
+			for range 20 {
+				conn := g.dial(t)
+				begun := "POST /v1/resources HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+				if _, err := io.WriteString(conn, begun); err != nil {
+					t.Fatal(err)
+				}
+				if err := conn.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if got := g.ask(t, "POST", "/v1/resources", `{"type":"kept","name":"n"}`, "Authorization", token); got.status != http.StatusCreated {
+					t.Fatalf("another client: %d %s", got.status, got.body)
+				}
+			}
+		})
+	}
+}
