@@ -1,7 +1,6 @@
 package check
 
 import (
-	"context"
 	"maps"
 	"net"
 	"os"
@@ -24,7 +23,7 @@ func compose(t *testing.T) *types.Project {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := loader.LoadWithContext(context.Background(), types.ConfigDetails{
+	p, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
 		WorkingDir:  top,
 		ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(top, "docker-compose.yml")}},
 		Environment: types.Mapping{},
