@@ -18,8 +18,7 @@ import (
 type reader struct {
 	name  string
 	uid   int      // of the image's user
-	cn    string   // of its certificate; none without hosts
-	hosts []string // by which others reach it
+	hosts []string // by which others reach it; none: it has no certificate
 	files func(words) map[string]string
 }
 

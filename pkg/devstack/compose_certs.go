@@ -74,10 +74,11 @@ func (h holder) move(from, to string, uid int) error {
 	return h.write(to, data, uid)
 }
 
-// certificates are the files, without their endings, and the common names.
+// certificates are the files, without their endings, and the common names, of which
+// CockroachDB prescribes both.
 func (r reader) certificates() map[string]string {
-	if r.cn == cockroachNode {
-		return map[string]string{"node": cockroachNode, "client.root": "root"}
+	if r.name == cockroach {
+		return map[string]string{"node": "node", "client.root": "root"}
 	}
 	return map[string]string{"tls": r.name}
 }

@@ -21,8 +21,7 @@ const (
 	tandemUID     = 65532
 )
 
-// cockroachNode is what CockroachDB wants its nodes to be called.
-const cockroachNode = "node"
+const cockroach = "cockroach"
 
 // mount is where a reader finds its files.
 const mount = "/run/tandem/"
@@ -30,34 +29,34 @@ const mount = "/run/tandem/"
 func readers() []reader {
 	none := func(words) map[string]string { return nil }
 	return []reader{
-		{"cockroach", rootUID, cockroachNode, []string{"cockroach-1", "cockroach-2", "cockroach-3"}, sqlFiles},
-		{"redis", redisUID, "redis", []string{"redis", "redis-replica"}, redisFiles},
-		{"nats", rootUID, "nats", []string{"nats"}, natsFiles},
-		{"clerk", tandemUID, "clerk", []string{"clerk"}, func(w words) map[string]string {
+		{cockroach, rootUID, []string{"cockroach-1", "cockroach-2", "cockroach-3"}, sqlFiles},
+		{"redis", redisUID, []string{"redis", "redis-replica"}, redisFiles},
+		{"nats", rootUID, []string{"nats"}, natsFiles},
+		{"clerk", tandemUID, []string{"clerk"}, func(w words) map[string]string {
 			return map[string]string{"CLERK_SECRET_KEY": clerkSecret(w), "CLERK_WEBHOOK_SECRET": webhookSecret(w)}
 		}},
-		{"migrate", tandemUID, "", nil, func(w words) map[string]string {
+		{"migrate", tandemUID, nil, func(w words) map[string]string {
 			return map[string]string{"DATABASE_URL": sqlURL(w, "tandem_owner")}
 		}},
-		{Auth, tandemUID, Auth, []string{"auth"}, func(w words) map[string]string {
+		{Auth, tandemUID, []string{"auth"}, func(w words) map[string]string {
 			return merge(serviceFiles(w, Auth), map[string]string{
 				"CLERK_WEBHOOK_SECRET": webhookSecret(w), "DEMO_PASSWORD": w.of("demo user"),
 				"DEMO_CLIENT_SECRET": w.of("demo client"), "DEMO_ADMIN_CLIENT_SECRET": w.of("demo admin client"),
 			})
 		}},
-		{Resources, tandemUID, Resources, []string{"resources-1", "resources-2"}, func(w words) map[string]string {
+		{Resources, tandemUID, []string{"resources-1", "resources-2"}, func(w words) map[string]string {
 			return serviceFiles(w, Resources)
 		}},
-		{"journey", tandemUID, "", nil, func(w words) map[string]string {
+		{"journey", tandemUID, nil, func(w words) map[string]string {
 			return map[string]string{"JOURNEY_CLIENT_SECRET": w.of("demo client")}
 		}},
-		{"application", tandemUID, "application", []string{"application"}, none},
-		{"gateway", rootUID, "gateway", []string{"gateway"}, none},
-		{"prometheus", prometheusUID, "prometheus", []string{"prometheus"}, none},
-		{"grafana", grafanaUID, "grafana", []string{"grafana"}, func(w words) map[string]string {
+		{"application", tandemUID, []string{"application"}, none},
+		{"gateway", rootUID, []string{"gateway"}, none},
+		{"prometheus", prometheusUID, []string{"prometheus"}, none},
+		{"grafana", grafanaUID, []string{"grafana"}, func(w words) map[string]string {
 			return map[string]string{"password": w.of("grafana admin")}
 		}},
-		{"jaeger", jaegerUID, "jaeger", []string{"jaeger"}, none},
+		{"jaeger", jaegerUID, []string{"jaeger"}, none},
 	}
 }
 

@@ -151,6 +151,16 @@ func TestCertificatesOfComposeAreForTheirHosts(t *testing.T) {
 			}
 		}
 	}
+	// CockroachDB goes by the files' names and by the common names.
+	for file, want := range map[string]string{"node": "node", "client.root": "root"} {
+		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cockroach", file+".crt"), filepath.Join(dir, "cockroach", file+".key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pair.Leaf.Subject.CommonName; got != want {
+			t.Errorf("%s is for %s", file, got)
+		}
+	}
 }
 
 // The servers are started with these files in containers; here NATS reads its own, and
